@@ -1,0 +1,225 @@
+"""The statements that move files between queue, slots and done, each with its tally and its event in the same breath.
+
+Raw SQL, because every act of every person ends here and the cost is round trips: the ORM needs seven statements and four
+times the time for what is one statement here (`make bench`, done and refill). Callers hold the team's queue (`take`).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from dispatch.models import State
+
+
+class QueueMissing(LookupError):
+    """The team has no central queue, so nothing can be moved in it."""
+
+
+class MovedMeanwhile(RuntimeError):
+    """A file or slot was not where the lock says it must be; the transaction is undone."""
+
+
+class Terms(NamedTuple):
+    """The rules of a queue that moving needs."""
+
+    bin_size: int
+    expedite_limit: int
+
+
+class Held(NamedTuple):
+    """A filled slot, as found under the lock."""
+
+    slot_id: int
+    position: int
+    in_hand: bool
+    filled_at: datetime
+    file_id: int
+    file_type_id: int
+    reference: str
+    team_id: int
+
+
+TAKE_QUEUE = """
+UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %s RETURNING bin_size, expedite_limit
+"""
+
+HELD = """
+SELECT s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id
+FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
+WHERE s.bin_id = %s ORDER BY s.filled_at, s.position
+"""
+
+START = """
+WITH started AS (
+    UPDATE dispatch_slot SET in_hand = TRUE, started_at = %(now)s WHERE id = %(slot)s RETURNING bin_id, position, file_id
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
+SELECT %(team)s, file_id, 'started', %(by)s, '', 'in_slot', 'in_slot', bin_id, position, %(now)s FROM started
+"""
+
+FINISH = """
+WITH emptied AS (
+    UPDATE dispatch_slot SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
+    WHERE id = %(slot)s AND file_id = %(file)s RETURNING bin_id, position
+), finished AS (
+    UPDATE dispatch_file SET state = 'done', done_at = %(now)s, done_by_id = %(by)s, right_first_time = %(right)s
+    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id
+), counted AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1
+    FROM finished, unnest(CASE WHEN %(right)s THEN ARRAY['done', 'right'] ELSE ARRAY['done'] END) AS kind
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
+SELECT finished.team_id, finished.id, 'done', %(by)s, %(cause)s, 'in_slot', 'done', bin_id, position, %(now)s FROM finished, emptied
+"""
+
+RETURN = """
+WITH leaving AS (
+    SELECT id AS slot_id, bin_id, position, file_id FROM dispatch_slot WHERE id = ANY(%(slots)s) AND file_id IS NOT NULL
+), emptied AS (
+    UPDATE dispatch_slot s SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
+    FROM leaving WHERE s.id = leaving.slot_id
+), returned AS (
+    UPDATE dispatch_file f SET state = 'waiting' FROM leaving WHERE f.id = leaving.file_id AND f.state = 'in_slot'
+    RETURNING f.id, f.team_id, f.due_at
+), counted AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT team_id, 'waiting', date_bin('15 minutes', due_at, 'epoch'), count(*) FROM returned GROUP BY 1, 3
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
+SELECT returned.team_id, returned.id, %(kind)s, %(by)s, %(cause)s, 'in_slot', 'waiting', bin_id, position, %(now)s
+FROM returned JOIN leaving ON leaving.file_id = returned.id
+"""
+
+FILL = """
+WITH fill AS (
+    SELECT * FROM unnest(%(slots)s::bigint[], %(files)s::bigint[]) AS pair(slot_id, file_id)
+), moved AS (
+    UPDATE dispatch_file f SET state = 'in_slot' FROM fill WHERE f.id = fill.file_id AND f.state = 'waiting'
+    RETURNING f.id, f.team_id, f.due_at
+), filled AS (
+    UPDATE dispatch_slot s SET file_id = fill.file_id, filled_at = %(now)s, empty_since = NULL
+    FROM fill WHERE s.id = fill.slot_id AND s.file_id IS NULL RETURNING s.bin_id, s.position, s.file_id
+), counted AS (
+    UPDATE dispatch_tally t SET count = t.count - gone.count
+    FROM (SELECT team_id, date_bin('15 minutes', due_at, 'epoch') AS quarter_at, count(*) FROM moved GROUP BY 1, 2) gone
+    WHERE t.team_id = gone.team_id AND t.kind = 'waiting' AND t.quarter_at = gone.quarter_at
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
+SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s
+FROM moved JOIN filled ON filled.file_id = moved.id
+"""
+
+LOG = """
+WITH logged AS (
+    INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
+                               expedite, expedite_reason)
+    VALUES (%(reference)s, %(team)s, %(file_type)s, %(customer)s, %(title)s, 'waiting', %(received_at)s, %(now)s, %(due_at)s,
+            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s)
+    ON CONFLICT (reference) DO NOTHING RETURNING id
+), counted AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT %(team)s, kind, date_bin('15 minutes', at, 'epoch'), 1
+    FROM logged, (VALUES ('waiting', %(due_at)s::timestamptz), ('logged', %(received_at)s)) AS tally(kind, at)
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
+SELECT %(team)s, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged RETURNING file_id
+"""
+
+
+def rows(sql: str, parameters: object) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _run(sql: str, parameters: dict[str, object], *, moves: int) -> None:
+    """Run a move and insist that exactly so many files moved."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        if cursor.rowcount != moves:
+            raise MovedMeanwhile(
+                f"{cursor.rowcount} of {moves} files could be moved; nothing was changed."
+            )
+
+
+def take(team_id: int) -> Terms:
+    """Lock the team's queue until the transaction ends and raise its version. First statement of every act.
+
+    Raises QueueMissing for a team without a queue.
+    """
+    found = rows(TAKE_QUEUE, [team_id])
+    if not found:
+        raise QueueMissing(
+            f"Team {team_id} has no central queue. Add one in the administration."
+        )
+    return Terms(*found[0])
+
+
+def held_by(worker_id: int) -> list[Held]:
+    """The filled slots of a bin, oldest first: the order in which they are to be worked (R10)."""
+    return [Held(*row) for row in rows(HELD, [worker_id])]
+
+
+def start(held: Held, *, by_id: int, now: datetime) -> None:
+    _run(
+        START,
+        {"slot": held.slot_id, "team": held.team_id, "by": by_id, "now": now},
+        moves=1,
+    )
+
+
+def finish(held: Held, *, by_id: int, right: bool, cause: str, now: datetime) -> None:
+    """Slot to done; the slot is empty afterwards."""
+    parameters = {
+        "slot": held.slot_id,
+        "file": held.file_id,
+        "by": by_id,
+        "right": right,
+        "cause": cause,
+        "now": now,
+    }
+    _run(FINISH, parameters, moves=1)
+
+
+def give_back(
+    held: Sequence[Held], *, kind: str, by_id: int | None, cause: str, now: datetime
+) -> None:
+    """Slots to the queue, where receipt and promise keep their place in the order."""
+    slots = [each.slot_id for each in held]
+    _run(
+        RETURN,
+        {"slots": slots, "kind": kind, "by": by_id, "cause": cause, "now": now},
+        moves=len(slots),
+    )
+
+
+def fill(pairs: Sequence[tuple[int, int]], *, cause: str, now: datetime) -> None:
+    """Queue to slots: pairs of slot and file ids."""
+    slots, files = [slot for slot, _ in pairs], [file for _, file in pairs]
+    _run(
+        FILL,
+        {"slots": slots, "files": files, "cause": cause, "now": now},
+        moves=len(pairs),
+    )
+
+
+def log(**parameters: object) -> int | None:
+    """A new file into the queue; its id, or None when the reference is taken already."""
+    found = rows(LOG, parameters)
+    return found[0][0] if found else None
+
+
+def open_expedites(team_id: int) -> int:
+    sql = "SELECT count(*) FROM dispatch_file WHERE team_id = %s AND expedite AND state IN %s"
+    return int(
+        rows(
+            sql,
+            [team_id, (State.WAITING.value, State.IN_SLOT.value, State.SHELVED.value)],
+        )[0][0]
+    )

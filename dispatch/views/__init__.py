@@ -1,0 +1,1 @@
+"""HTTP in, one rule, one page or partial out."""
