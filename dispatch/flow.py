@@ -4,20 +4,16 @@ Each verb takes the team's queue first (`moves.take`), so acts of one team are s
 door. Facts that stand in the way are exceptions, named here; whoever calls turns them into a page or an answer.
 """
 
-import logging
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import django_rq
-from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dispatch import agreements, moves
 from dispatch.models import (
-    MAX_BIN_SIZE,
     Bin,
     ChecklistItem,
     Customer,
@@ -25,13 +21,12 @@ from dispatch.models import (
     File,
     FileType,
     PassBack,
-    Queue,
     Slot,
 )
 from dispatch.refill import fill_slot, fill_team, hungry_teams, refill
 from skills.models import Worker
 
-log_to = logging.getLogger(__name__)
+MARK_SECONDS = 10  # a wake-up that got lost on its way blocks the next one no longer than the sweep's pause
 
 
 class Refused(Exception):
@@ -80,10 +75,6 @@ class ExpediteLimitReached(Refused):
 
 class NotYetReceived(Refused):
     """The receipt lies in the future."""
-
-
-class ReferenceInvalid(Refused):
-    """The reference cannot be one."""
 
 
 # --- Arrivals -----------------------------------------------------------------------------------------------------------
@@ -393,7 +384,7 @@ def wake(team_id: int) -> None:
 def _enqueue_refill(team_id: int) -> None:
     """One job at a time per team waits in the queue; it clears the mark before it looks, so nothing is missed."""
     queue = django_rq.get_queue("default")
-    if queue.connection.set(_mark(team_id), 1, nx=True, ex=settings.SWEEP_EVERY):
+    if queue.connection.set(_mark(team_id), 1, nx=True, ex=MARK_SECONDS):
         queue.enqueue(refill_woken, team_id)
 
 

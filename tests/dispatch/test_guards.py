@@ -1,14 +1,12 @@
 """What the database itself refuses (R1, R20), whoever asks: each test tries to break one rule with raw SQL."""
 
-from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from dispatch import flow, moves
-from dispatch.models import Bin, Event, File, Queue, Slot
+from dispatch.models import Event, File, Slot
 from dispatch.refill import refill
-from skills.models import Worker
 from tests import office
 from tests.office import NOW
 
