@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,7 @@ from dispatch.models import (
     FileType,
     Queue,
     WorkCalendar,
+    new_secret,
 )
 from skills.models import Competence, Role, Skill, Team, Worker
 
@@ -109,7 +111,7 @@ class WorkerAdmin(UserAdmin):
             if before.team_id is not None:
                 flow.away(
                     before,
-                    note=_("changed by an administrator"),
+                    note=str(_("changed by an administrator")),
                     by=_person(request),
                     now=timezone.now(),
                 )
@@ -145,6 +147,14 @@ class TeamAdmin(admin.ModelAdmin):
     search_fields = ("name",)
     prepopulated_fields: ClassVar = {"slug": ["name"]}
     inlines: ClassVar = [QueueInline]
+    actions: ClassVar = ["renew_wall_link"]
+
+    @admin.action(description=_("Make a new wall link; the old one ends"))
+    def renew_wall_link(self, request: HttpRequest, teams: QuerySet[Team]) -> None:
+        for queue in Queue.objects.filter(team__in=teams):
+            queue.wall_secret = new_secret()
+            queue.save(update_fields=["wall_secret"])
+        self.message_user(request, _("New wall links are on the team boards. Screens with an old one show nothing from now on."))
 
     def save_related(
         self,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dispatch import promises
 from dispatch.calendars import Calendar
-from dispatch.models import Agreement, FileType, Queue
+from dispatch.models import Agreement, FileType, Queue, QueueMissing
 
 Rule = promises.WorkingDays | promises.SameDay
 
@@ -47,9 +47,11 @@ class Book:
 
 
 def book(team_ids: Iterable[int]) -> Book:
-    """Two queries, whatever the number of teams and agreements."""
+    """Two queries, whatever the number of teams and agreements. Raises QueueMissing for a team without a queue."""
     team_ids = list(team_ids)
     queues = list(Queue.objects.filter(team__in=team_ids).select_related("calendar"))
+    if missing := set(team_ids) - {queue.team_id for queue in queues}:
+        raise QueueMissing(*missing)
     agreements = Agreement.objects.filter(file_type__team__in=team_ids)
     return Book(
         calendars={queue.team_id: queue.calendar.hours() for queue in queues},

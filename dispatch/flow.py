@@ -4,13 +4,14 @@ Each verb takes the team's queue first (`moves.take`), so acts of one team are s
 door. Facts that stand in the way are exceptions, named here; whoever calls turns them into a page or an answer.
 """
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
-from functools import partial
 
 import django_rq
 from django.db import transaction
 from django.utils.translation import gettext as _
+from redis import RedisError
 
 from dispatch import agreements, moves
 from dispatch.models import (
@@ -25,6 +26,8 @@ from dispatch.models import (
 )
 from dispatch.refill import fill_slot, fill_team, hungry_teams, refill
 from skills.models import Worker
+
+logger = logging.getLogger(__name__)
 
 MARK_SECONDS = 10  # a wake-up that got lost on its way blocks the next one no longer than the sweep's pause
 
@@ -378,14 +381,17 @@ def open_bins(team_id: int, *, now: datetime) -> None:
 
 def wake(team_id: int) -> None:
     """Have the team refilled by a job as soon as this transaction is in. A dead Redis costs nothing but the sweep's pause."""
-    transaction.on_commit(partial(_enqueue_refill, team_id), robust=True)
+    transaction.on_commit(lambda: _enqueue_refill(team_id), robust=True)
 
 
 def _enqueue_refill(team_id: int) -> None:
     """One job at a time per team waits in the queue; it clears the mark before it looks, so nothing is missed."""
     queue = django_rq.get_queue("default")
-    if queue.connection.set(_mark(team_id), 1, nx=True, ex=MARK_SECONDS):
-        queue.enqueue(refill_woken, team_id)
+    try:
+        if queue.connection.set(_mark(team_id), 1, nx=True, ex=MARK_SECONDS):
+            queue.enqueue(refill_woken, team_id)
+    except RedisError as error:
+        logger.warning("Wake-up of team %s not sent, the sweep will do it: %s", team_id, error)
 
 
 def _mark(team_id: int) -> str:

@@ -123,6 +123,13 @@ class Queue(models.Model):
         return str(self.team)
 
 
+class QueueMissing(LookupError):
+    """A team without a central queue: nothing can be logged, moved or promised in it."""
+
+    def __str__(self) -> str:
+        return f"Team {self.args[0]} has no central queue. Give it one in the administration, with a work calendar."
+
+
 class FileTypeQuerySet(models.QuerySet):
     def named(self, text: str) -> "FileTypeQuerySet":
         """By address, or by name in any letter case."""

@@ -10,11 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from dispatch.models import State
-
-
-class QueueMissing(LookupError):
-    """The team has no central queue, so nothing can be moved in it."""
+from dispatch.models import QueueMissing, State
 
 
 class MovedMeanwhile(RuntimeError):
@@ -155,9 +151,7 @@ def take(team_id: int) -> Terms:
     """
     found = rows(TAKE_QUEUE, [team_id])
     if not found:
-        raise QueueMissing(
-            f"Team {team_id} has no central queue. Add one in the administration."
-        )
+        raise QueueMissing(team_id)
     return Terms(*found[0])
 
 

@@ -1,0 +1,86 @@
+"""The administration is no side door: who is changed there leaves their files to the queue first (R1, R15)."""
+
+import pytest
+from django.urls import reverse
+
+from dispatch import ledger
+from dispatch.models import Queue
+from skills.models import Worker
+from tests import office
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def team():
+    return office.team()
+
+
+@pytest.fixture
+def admin(client):
+    person = office.person("Root", "administrator")
+    Worker.objects.filter(pk=person.pk).update(is_superuser=True)
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def ada(team):
+    office.log(office.file_type("Claim", team), 4)
+    return office.worker("Ada", team)
+
+
+def form_of(worker, **changes):
+    empty = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
+    fields = {
+        "username": worker.username,
+        "name": worker.name,
+        "roles": worker.roles,
+        "team": worker.team_id or "",
+        "is_active": "on",
+        **{f"competences-{name}": value for name, value in empty.items()},
+    }
+    return {name: value for name, value in (fields | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize("change", [{"team": ""}, {"roles": []}, {"is_active": None}, {"team": "other"}])
+def test_r15_whoever_is_moved_leaves_the_files_to_the_queue(admin, ada, team, change):
+    if change.get("team") == "other":
+        change = {"team": office.team("Priority").pk}
+    answer = admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, **change))
+    assert answer.status_code == 302, answer.context["errors"]
+    assert team.files.filter(state="waiting").count() == 4
+    assert not any(office.in_bin(ada))
+    assert ledger.balance().differences == ()
+
+
+def test_presence_cannot_be_typed_in(admin, ada):
+    admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, name="Ada L.", is_present=""))
+    ada.refresh_from_db()
+    assert (ada.name, ada.is_present) == ("Ada L.", True)
+
+
+def test_a_new_worker_gets_a_bin(admin, team):
+    admin.post(
+        reverse("admin:skills_worker_add"),
+        form_of(Worker(username="ben", name="Ben", roles=["worker"], team=team), usable_password="false"),
+    )
+    assert office.in_bin(Worker.objects.get(username="ben")) == ["", "", ""]
+
+
+def test_files_slots_and_events_are_not_there(admin):
+    for model in ("file", "slot", "event", "bin", "tally"):
+        assert admin.get(f"/admin/dispatch/{model}/").status_code == 404
+
+
+def test_a_new_wall_link_ends_the_old_one(admin, team):
+    before = Queue.objects.get(team=team).wall_secret
+    admin.post(reverse("admin:skills_team_changelist"), {"action": "renew_wall_link", "_selected_action": [team.pk]})
+    assert Queue.objects.get(team=team).wall_secret != before
+
+
+@pytest.mark.parametrize("role", ["assistant", "worker", "leader", "manager"])
+def test_only_administrators_enter(client, team, role):
+    client.force_login(office.person("Somebody", role, team=team))
+    assert client.get("/admin/").status_code == 302
+    assert client.get(reverse("admin:skills_worker_changelist")).status_code == 302

@@ -1,0 +1,62 @@
+"""Redis carries wake-ups only: they are few, they are never missed for long, and without Redis nothing is lost (R8)."""
+
+import django_rq
+import pytest
+from redis import Redis
+from rq.worker import SimpleWorker
+
+from dispatch import flow
+from dispatch.models import File, Slot
+from tests import office
+from tests.office import NOW
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def team(valkey):
+    made = office.team()
+    office.file_type("Claim", made)
+    office.worker("Ada", made)
+    valkey.flushdb()
+    return made
+
+
+def work_off():
+    queue = django_rq.get_queue("default")
+    SimpleWorker([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
+
+
+def test_an_arrival_wakes_a_refill(team):
+    office.log(team.file_types.get())
+    assert not Slot.objects.filter(file__isnull=False).exists()
+    work_off()
+    assert Slot.objects.filter(file__isnull=False).count() == 1
+
+
+def test_many_arrivals_leave_one_wake_up_and_none_is_missed(team):
+    office.log(team.file_types.get(), 5)
+    assert len(django_rq.get_queue("default")) == 1
+    work_off()
+    assert Slot.objects.filter(file__isnull=False).count() == 3
+    flow.away(team.workers.get(), by=team.workers.get(), now=NOW)
+    assert len(django_rq.get_queue("default")) == 1
+
+
+def test_a_dead_redis_turns_no_saved_work_into_an_error(team, monkeypatch):
+    dead = Redis(unix_socket_path="/nowhere", socket_connect_timeout=0.2)
+    monkeypatch.setattr(django_rq, "get_queue", lambda name: django_rq.queues.DjangoRQ(name, connection=dead))
+    files = office.log(team.file_types.get(), 4)
+    ada = team.workers.get()
+    assert File.objects.count() == 4
+    assert flow.sweep() == 3
+    flow.start(ada, 1, by=ada, now=NOW)
+    flow.mark_done(ada, 1, by=ada, now=NOW)
+    assert office.in_bin(ada)[0] == files[3].reference
+
+
+def test_an_act_that_is_undone_wakes_nobody(team):
+    with pytest.raises(flow.ReferenceTaken):
+        flow.log(reference="X", file_type=team.file_types.get(), by=None, now=NOW)
+        flow.log(reference="X", file_type=team.file_types.get(), title="other", by=None, now=NOW)
+    assert len(django_rq.get_queue("default")) == 1
