@@ -4,7 +4,7 @@ What an administrator changes may concern who holds what: a person who leaves a 
 away by the verb, so their files return to the queue; and every change that may let somebody do more wakes a refill.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -64,7 +64,7 @@ class WorkerAdmin(UserAdmin):
     ordering = ("name",)
     readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
     filter_horizontal = ("leads", "groups", "user_permissions")
-    inlines: ClassVar = [CompetenceInline]
+    inlines = [CompetenceInline]
     fieldsets = (
         (None, {"fields": ("username", "password", "name", "email")}),
         (_("Work"), {"fields": ("roles", "team", "leads", "is_present", "away_until")}),
@@ -100,9 +100,7 @@ class WorkerAdmin(UserAdmin):
         ),
     )
 
-    def save_model(
-        self, request: HttpRequest, obj: Worker, form: forms.ModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Worker, form: forms.ModelForm, change: bool) -> None:
         if not change:
             super().save_model(request, obj, form, change)
             return
@@ -115,13 +113,7 @@ class WorkerAdmin(UserAdmin):
                     by=_person(request),
                     now=timezone.now(),
                 )
-        obj.save(
-            update_fields=[
-                name
-                for name in form.cleaned_data
-                if name in form.changed_data and name != "leads"
-            ]
-        )
+        obj.save(update_fields=[name for name in form.cleaned_data if name in form.changed_data and name != "leads"])
 
     def save_related(
         self,
@@ -145,16 +137,18 @@ class QueueInline(admin.StackedInline):
 class TeamAdmin(admin.ModelAdmin):
     list_display = ("name", "slug")
     search_fields = ("name",)
-    prepopulated_fields: ClassVar = {"slug": ["name"]}
-    inlines: ClassVar = [QueueInline]
-    actions: ClassVar = ["renew_wall_link"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [QueueInline]
+    actions = ["renew_wall_link"]
 
     @admin.action(description=_("Make a new wall link; the old one ends"))
     def renew_wall_link(self, request: HttpRequest, teams: QuerySet[Team]) -> None:
         for queue in Queue.objects.filter(team__in=teams):
             queue.wall_secret = new_secret()
             queue.save(update_fields=["wall_secret"])
-        self.message_user(request, _("New wall links are on the team boards. Screens with an old one show nothing from now on."))
+        self.message_user(
+            request, _("New wall links are on the team boards. Screens with an old one show nothing from now on.")
+        )
 
     def save_related(
         self,
@@ -183,12 +177,10 @@ class FileTypeAdmin(admin.ModelAdmin):
     list_display = ("name", "team", "is_open", "skill", "least_level", "weight")
     list_filter = ("team", "is_open")
     search_fields = ("name",)
-    prepopulated_fields: ClassVar = {"slug": ["name"]}
-    inlines: ClassVar = [ChecklistInline, AgreementInline]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [ChecklistInline, AgreementInline]
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: FileType | None = None
-    ) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: FileType | None = None) -> tuple[str, ...]:
         """A type with files stays in its team: the database keeps files and their types together."""
         return ("team",) if obj else ()
 
@@ -207,14 +199,14 @@ class FileTypeAdmin(admin.ModelAdmin):
 class SkillAdmin(admin.ModelAdmin):
     list_display = ("name", "slug")
     search_fields = ("name",)
-    prepopulated_fields: ClassVar = {"slug": ["name"]}
+    prepopulated_fields = {"slug": ["name"]}
 
 
 @admin.register(Customer)
 class CustomerAdmin(admin.ModelAdmin):
     list_display = ("name", "slug")
     search_fields = ("name",)
-    prepopulated_fields: ClassVar = {"slug": ["name"]}
+    prepopulated_fields = {"slug": ["name"]}
 
 
 @admin.register(WorkCalendar)

@@ -15,9 +15,7 @@ def rule_of(agreement: Agreement) -> Rule:
     if agreement.kind == Agreement.Kind.SAME_DAY:
         assert agreement.cut_off is not None  # the database insists
         assert agreement.otherwise_by is not None
-        return promises.SameDay(
-            cut_off=agreement.cut_off, otherwise_by=agreement.otherwise_by
-        )
+        return promises.SameDay(cut_off=agreement.cut_off, otherwise_by=agreement.otherwise_by)
     assert agreement.days is not None
     return promises.WorkingDays(agreement.days)
 
@@ -32,15 +30,9 @@ class Book:
 
     def rule(self, file_type: FileType, *, customer_id: int | None) -> Rule:
         own = self.agreed.get((file_type.pk, customer_id))
-        return (
-            own
-            or self.agreed.get((file_type.pk, None))
-            or self.defaults[file_type.team_id]
-        )
+        return own or self.agreed.get((file_type.pk, None)) or self.defaults[file_type.team_id]
 
-    def due_at(
-        self, file_type: FileType, *, customer_id: int | None, received_at: datetime
-    ) -> datetime:
+    def due_at(self, file_type: FileType, *, customer_id: int | None, received_at: datetime) -> datetime:
         """The instant by which a file received then is promised."""
         rule = self.rule(file_type, customer_id=customer_id)
         return promises.promise(self.calendars[file_type.team_id], rule, received_at)
@@ -55,11 +47,6 @@ def book(team_ids: Iterable[int]) -> Book:
     agreements = Agreement.objects.filter(file_type__team__in=team_ids)
     return Book(
         calendars={queue.team_id: queue.calendar.hours() for queue in queues},
-        defaults={
-            queue.team_id: promises.WorkingDays(queue.default_days) for queue in queues
-        },
-        agreed={
-            (agreement.file_type_id, agreement.customer_id): rule_of(agreement)
-            for agreement in agreements
-        },
+        defaults={queue.team_id: promises.WorkingDays(queue.default_days) for queue in queues},
+        agreed={(agreement.file_type_id, agreement.customer_id): rule_of(agreement) for agreement in agreements},
     )

@@ -102,9 +102,7 @@ def log(
     """
     received_at = received_at or now
     if received_at > now:
-        raise NotYetReceived(
-            _("A file cannot be received in the future. Correct the date of receipt.")
-        )
+        raise NotYetReceived(_("A file cannot be received in the future. Correct the date of receipt."))
     content = {
         "reference": reference,
         "file_type": file_type.pk,
@@ -113,22 +111,16 @@ def log(
         "weight": weight or file_type.weight,
         "expedite_reason": expedite_reason,
     }
-    due_at = agreements.book([file_type.team_id]).due_at(
-        file_type, customer_id=content["customer"], received_at=received_at
-    )
+    customer_id = customer.pk if customer else None
+    due_at = agreements.book([file_type.team_id]).due_at(file_type, customer_id=customer_id, received_at=received_at)
     with transaction.atomic():
         terms = moves.take(file_type.team_id)
         existing = File.objects.filter(reference=reference).first()
         if existing:
             return _same_or_refuse(existing, content), False
-        if (
-            expedite_reason
-            and moves.open_expedites(file_type.team_id) >= terms.expedite_limit
-        ):
+        if expedite_reason and moves.open_expedites(file_type.team_id) >= terms.expedite_limit:
             raise ExpediteLimitReached(
-                _(
-                    "%(limit)s expedites are open already, as many as this team allows. Wait until one is done."
-                )
+                _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
                 % {"limit": terms.expedite_limit}
             )
         file_id = moves.log(
@@ -140,9 +132,7 @@ def log(
             now=now,
         )
         if file_id is None:  # logged by another team since we looked
-            return _same_or_refuse(
-                File.objects.get(reference=reference), content
-            ), False
+            return _same_or_refuse(File.objects.get(reference=reference), content), False
         wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 
@@ -158,9 +148,7 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
     }
     if same != content:
         raise ReferenceTaken(
-            _(
-                "%(reference)s is logged already, with other content. Open it, or choose another reference."
-            )
+            _("%(reference)s is logged already, with other content. Open it, or choose another reference.")
             % {"reference": existing.reference}
         )
     return existing
@@ -169,9 +157,7 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
 # --- The bin ------------------------------------------------------------------------------------------------------------
 
 
-def start(
-    worker: Worker, position: int, *, file: int | None = None, by: Worker, now: datetime
-) -> None:
+def start(worker: Worker, position: int, *, file: int | None = None, by: Worker, now: datetime) -> None:
     """Take the oldest file of the bin in hand (R10). Raises SlotEmpty, SlotChanged, AnotherInHand, NotNext."""
     with transaction.atomic():
         moves.take(_team_of(worker))
@@ -180,13 +166,10 @@ def start(
         if slot.in_hand:
             return
         if any(each.in_hand for each in held):
-            raise AnotherInHand(
-                _("Another file is in hand. Finish it or pass it back first.")
-            )
+            raise AnotherInHand(_("Another file is in hand. Finish it or pass it back first."))
         if slot != held[0]:
             raise NotNext(
-                _("%(reference)s is next: it has been in your bin longest.")
-                % {"reference": held[0].reference}
+                _("%(reference)s is next: it has been in your bin longest.") % {"reference": held[0].reference}
             )
         moves.start(slot, by_id=by.pk, now=now)
 
@@ -210,10 +193,7 @@ def mark_done(
         terms = moves.take(_team_of(worker))
         slot = _slot(moves.held_by(worker.pk), position, file=file)
         if not slot.in_hand:
-            raise NotInHand(
-                _("%(reference)s is not in hand. Start it first.")
-                % {"reference": slot.reference}
-            )
+            raise NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
         if confirmed is not None:
             _insist_on_checklist(slot.file_type_id, confirmed)
         moves.finish(slot, by_id=by.pk, right=right_first_time, cause="", now=now)
@@ -235,9 +215,7 @@ def pass_back(
     """
     reason = reason.strip()
     if not reason:
-        raise ReasonMissing(
-            _("Say why you pass this file back, so that the next person knows.")
-        )
+        raise ReasonMissing(_("Say why you pass this file back, so that the next person knows."))
     with transaction.atomic():
         terms = moves.take(_team_of(worker))
         slot = _slot(moves.held_by(worker.pk), position, file=file)
@@ -269,9 +247,7 @@ def away(
     team_id = _team_of(worker)
     with transaction.atomic():
         moves.take(team_id)
-        left = Worker.objects.filter(pk=worker.pk, is_present=True).update(
-            is_present=False, away_until=until
-        )
+        left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
         held = moves.held_by(worker.pk)
         if held:
             moves.give_back(
@@ -293,21 +269,15 @@ def back(worker: Worker, *, by: Worker, now: datetime) -> None:
         terms = moves.take(team_id)
         if not Slot.objects.filter(bin=worker.pk).exists():
             raise NoBin(_("You have no bin yet. Ask an administrator for one."))
-        if Worker.objects.filter(pk=worker.pk, is_present=False).update(
-            is_present=True, away_until=None
-        ):
-            Slot.objects.filter(bin=worker.pk, file__isnull=True).update(
-                empty_since=now
-            )
+        if Worker.objects.filter(pk=worker.pk, is_present=False).update(is_present=True, away_until=None):
+            Slot.objects.filter(bin=worker.pk, file__isnull=True).update(empty_since=now)
             _tell(Event.Kind.BACK, worker, by=by, cause="", now=now)
         fill_team(team_id, terms=terms, cause="back", now=now)
 
 
 def _team_of(worker: Worker) -> int:
     if worker.team_id is None:
-        raise NoBin(
-            _("You belong to no team yet, so you have no bin. Ask an administrator.")
-        )
+        raise NoBin(_("You belong to no team yet, so you have no bin. Ask an administrator."))
     return worker.team_id
 
 
@@ -315,37 +285,25 @@ def _slot(held: list[moves.Held], position: int, *, file: int | None) -> moves.H
     for slot in held:
         if slot.position == position:
             if file not in (None, slot.file_id):
-                raise SlotChanged(
-                    _(
-                        "This slot holds another file by now. Nothing was changed; look again."
-                    )
-                )
+                raise SlotChanged(_("This slot holds another file by now. Nothing was changed; look again."))
             return slot
     raise SlotEmpty(_("This slot is empty by now. Nothing was changed."))
 
 
 def _insist_on_checklist(file_type_id: int, confirmed: Collection[int]) -> None:
-    items = ChecklistItem.objects.filter(file_type=file_type_id).values_list(
-        "pk", "text"
-    )
+    items = ChecklistItem.objects.filter(file_type=file_type_id).values_list("pk", "text")
     open_items = [text for pk, text in items if pk not in confirmed]
     if open_items:
-        raise ChecklistOpen(
-            _("Still to confirm: %(items)s") % {"items": "; ".join(open_items)}
-        )
+        raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(open_items)})
 
 
-def _fill_again(
-    slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime
-) -> None:
+def _fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime) -> None:
     if slot.position <= terms.bin_size:
         fill_slot(slot.slot_id, worker_id=worker.pk, cause=cause, now=now)
 
 
 def _tell(kind: str, worker: Worker, *, by: Worker, cause: str, now: datetime) -> None:
-    Event.objects.create(
-        team_id=worker.team_id, kind=kind, by=by, worker=worker, cause=cause, at=now
-    )
+    Event.objects.create(team_id=_team_of(worker), kind=kind, by=by, worker=worker, cause=cause, at=now)
 
 
 # --- Bins -----------------------------------------------------------------------------------------------------------------
@@ -355,22 +313,14 @@ def open_bins(team_id: int, *, now: datetime) -> None:
     """Give every worker of the team a bin of the size the team has set. A slot too many goes as soon as it is empty."""
     with transaction.atomic():
         size = moves.take(team_id).bin_size
-        workers = Worker.objects.filter(
-            team=team_id, roles__contains=["worker"]
-        ).values_list("pk", flat=True)
-        Bin.objects.bulk_create(
-            [Bin(worker_id=pk, size=size) for pk in workers], ignore_conflicts=True
-        )
-        Slot.objects.filter(
-            bin__in=workers, position__gt=size, file__isnull=True
-        ).delete()
-        Bin.objects.filter(worker__in=workers).exclude(size=size).exclude(
-            slots__position__gt=size
-        ).update(size=size)
+        workers = Worker.objects.filter(team=team_id, roles__contains=["worker"]).values_list("pk", flat=True)
+        Bin.objects.bulk_create([Bin(worker_id=pk, size=size) for pk in workers], ignore_conflicts=True)
+        Slot.objects.filter(bin__in=workers, position__gt=size, file__isnull=True).delete()
+        Bin.objects.filter(worker__in=workers).exclude(size=size).exclude(slots__position__gt=size).update(size=size)
         slots = [
-            Slot(bin_id=bin.pk, bin_size=bin.size, position=position, empty_since=now)
-            for bin in Bin.objects.filter(worker__in=workers)
-            for position in range(1, bin.size + 1)
+            Slot(bin=each, bin_size=each.size, position=position, empty_since=now)
+            for each in Bin.objects.filter(worker__in=workers)
+            for position in range(1, each.size + 1)
         ]
         Slot.objects.bulk_create(slots, ignore_conflicts=True)
         wake(team_id)

@@ -93,17 +93,12 @@ def balance() -> Balance:
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursor.execute(
-            "SELECT state, count(*) FROM dispatch_file GROUP BY 1 ORDER BY 1"
-        )
+        cursor.execute("SELECT state, count(*) FROM dispatch_file GROUP BY 1 ORDER BY 1")
         by_state = dict(cursor.fetchall())
         cursor.execute("SELECT count(*) FROM dispatch_event")
         [(events,)] = cursor.fetchall()
         differences = []
         for book, sql in BOOKS.items():
             cursor.execute(DIFFERING.format(sql))
-            differences += [
-                Difference(book, *(str(value) for value in row))
-                for row in cursor.fetchall()
-            ]
+            differences += [Difference(book, *(str(value) for value in row)) for row in cursor.fetchall()]
     return Balance(by_state, events, tuple(differences))

@@ -39,9 +39,7 @@ class WorkCalendar(models.Model):
         ),
     )
     country = models.CharField(_("country of holidays"), max_length=2, blank=True)
-    subdivision = models.CharField(
-        _("subdivision of holidays"), max_length=10, blank=True
-    )
+    subdivision = models.CharField(_("subdivision of holidays"), max_length=10, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -55,9 +53,7 @@ class WorkCalendar(models.Model):
         try:
             self.hours()
         except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-            raise ValidationError(
-                _("This calendar cannot work: %(why)s"), params={"why": error}
-            ) from error
+            raise ValidationError(_("This calendar cannot work: %(why)s"), params={"why": error}) from error
 
     def hours(self) -> calendars.Calendar:
         """The pure calendar, cached by its content, so that its yearly tables are built once in a process."""
@@ -76,13 +72,9 @@ class Queue(models.Model):
     So the acts of one team are serial, two refills can never disagree, and a board with the same version is the same board.
     """
 
-    team = models.OneToOneField(
-        Team, verbose_name=_("team"), on_delete=models.PROTECT, primary_key=True
-    )
+    team = models.OneToOneField(Team, verbose_name=_("team"), on_delete=models.PROTECT, primary_key=True)
     version = models.BigIntegerField(default=0, editable=False)
-    calendar = models.ForeignKey(
-        WorkCalendar, verbose_name=_("work calendar"), on_delete=models.PROTECT
-    )
+    calendar = models.ForeignKey(WorkCalendar, verbose_name=_("work calendar"), on_delete=models.PROTECT)
     bin_size = models.PositiveSmallIntegerField(
         _("slots a bin"),
         default=3,
@@ -99,15 +91,9 @@ class Queue(models.Model):
         decimal_places=1,
         default=0.5,
     )
-    clogged_after = models.PositiveSmallIntegerField(
-        _("working minutes until a full bin is clogged"), default=240
-    )
-    expedite_limit = models.PositiveSmallIntegerField(
-        _("expedites open at most"), default=3
-    )
-    wall_secret = models.CharField(
-        _("secret of the wall link"), max_length=64, default=new_secret, unique=True
-    )
+    clogged_after = models.PositiveSmallIntegerField(_("working minutes until a full bin is clogged"), default=240)
+    expedite_limit = models.PositiveSmallIntegerField(_("expedites open at most"), default=3)
+    wall_secret = models.CharField(_("secret of the wall link"), max_length=64, default=new_secret, unique=True)
 
     class Meta:
         verbose_name = _("central queue")
@@ -165,18 +151,14 @@ class FileType(models.Model):
         blank=True,
         related_name="file_types",
     )
-    least_level = models.PositiveSmallIntegerField(
-        _("least level"), choices=Level.choices, default=Level.U
-    )
+    least_level = models.PositiveSmallIntegerField(_("least level"), choices=Level.choices, default=Level.U)
     weight = models.PositiveSmallIntegerField(
         _("weight"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(9)],
         help_text=_("1 is ordinary, 2 is twice as hard."),
     )
-    aged_after = models.PositiveSmallIntegerField(
-        _("working minutes a file may stay in a slot"), default=240
-    )
+    aged_after = models.PositiveSmallIntegerField(_("working minutes a file may stay in a slot"), default=240)
 
     objects = FileTypeQuerySet.as_manager()
 
@@ -185,20 +167,13 @@ class FileType(models.Model):
         verbose_name = _("file type")
         verbose_name_plural = _("file types")
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="file_type_named_once_in_a_team", fields=["team", "name"]
-            ),
+            models.UniqueConstraint(name="file_type_named_once_in_a_team", fields=["team", "name"]),
             models.CheckConstraint(
                 name="file_type_is_open_or_needs_a_skill",
-                condition=Q(is_open=True, skill__isnull=True)
-                | Q(is_open=False, skill__isnull=False),
+                condition=Q(is_open=True, skill__isnull=True) | Q(is_open=False, skill__isnull=False),
             ),
-            models.CheckConstraint(
-                name="least_level_is_iluo", condition=Q(least_level__in=Level.values)
-            ),
-            models.CheckConstraint(
-                name="file_type_weight_is_1_to_9", condition=Q(weight__range=(1, 9))
-            ),
+            models.CheckConstraint(name="least_level_is_iluo", condition=Q(least_level__in=Level.values)),
+            models.CheckConstraint(name="file_type_weight_is_1_to_9", condition=Q(weight__range=(1, 9))),
         ]
 
     def __str__(self) -> str:
@@ -261,16 +236,10 @@ class Agreement(models.Model):
         related_name="agreements",
         help_text=_("Empty: for every customer without an agreement of their own."),
     )
-    kind = models.CharField(
-        _("kind"), max_length=12, choices=Kind.choices, default=Kind.WORKING_DAYS
-    )
-    days = models.PositiveSmallIntegerField(
-        _("working days"), null=True, blank=True, validators=[MinValueValidator(1)]
-    )
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.WORKING_DAYS)
+    days = models.PositiveSmallIntegerField(_("working days"), null=True, blank=True, validators=[MinValueValidator(1)])
     cut_off = models.TimeField(_("cut-off"), null=True, blank=True)
-    otherwise_by = models.TimeField(
-        _("otherwise next working day by"), null=True, blank=True, default=time(12)
-    )
+    otherwise_by = models.TimeField(_("otherwise next working day by"), null=True, blank=True, default=time(12))
 
     class Meta:
         verbose_name = _("agreement")
@@ -294,9 +263,7 @@ class Agreement(models.Model):
 
 REFERENCE = RegexValidator(
     r"^[^\s\x00-\x1f/?#%\\][^\s\x00-\x1f?#%\\]*$",
-    _(
-        "A reference has no spaces and none of ? # %% \\, and does not start with a slash."
-    ),
+    _("A reference has no spaces and none of ? # %% \\, and does not start with a slash."),
 )
 
 
@@ -311,12 +278,8 @@ class State(models.TextChoices):
 class File(models.Model):
     """One piece of work. Its place changes only through `dispatch.flow`; its promise is fixed when it is logged."""
 
-    reference = models.CharField(
-        _("reference"), max_length=64, unique=True, validators=[REFERENCE]
-    )
-    team = models.ForeignKey(
-        Team, verbose_name=_("team"), on_delete=models.PROTECT, related_name="files"
-    )
+    reference = models.CharField(_("reference"), max_length=64, unique=True, validators=[REFERENCE])
+    team = models.ForeignKey(Team, verbose_name=_("team"), on_delete=models.PROTECT, related_name="files")
     file_type = models.ForeignKey(
         FileType,
         verbose_name=_("file type"),
@@ -333,17 +296,13 @@ class File(models.Model):
         related_name="files",
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
-    state = models.CharField(
-        _("state"), max_length=9, choices=State.choices, default=State.WAITING
-    )
+    state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.WAITING)
     received_at = models.DateTimeField(_("received"))
     logged_at = models.DateTimeField(_("logged"))
     due_at = models.DateTimeField(_("promise"))
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)
     expedite = models.BooleanField(_("expedite"), default=False)
-    expedite_reason = models.CharField(
-        _("reason to expedite"), max_length=200, blank=True
-    )
+    expedite_reason = models.CharField(_("reason to expedite"), max_length=200, blank=True)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     done_by = models.ForeignKey(
         Worker,
@@ -388,9 +347,7 @@ class File(models.Model):
             ),
         ]
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="state_is_known", condition=Q(state__in=State.values)
-            ),
+            models.CheckConstraint(name="state_is_known", condition=Q(state__in=State.values)),
             models.CheckConstraint(
                 name="done_says_when_and_by_whom",
                 condition=Q(state="done", done_at__isnull=False, done_by__isnull=False)
@@ -405,12 +362,9 @@ class File(models.Model):
             ),
             models.CheckConstraint(
                 name="expedite_has_a_reason",
-                condition=Q(expedite=False, expedite_reason="")
-                | (Q(expedite=True) & ~Q(expedite_reason="")),
+                condition=Q(expedite=False, expedite_reason="") | (Q(expedite=True) & ~Q(expedite_reason="")),
             ),
-            models.CheckConstraint(
-                name="file_weight_is_1_to_9", condition=Q(weight__range=(1, 9))
-            ),
+            models.CheckConstraint(name="file_weight_is_1_to_9", condition=Q(weight__range=(1, 9))),
             # Lets a slot insist that the file it holds is in the state in_slot (see migration 0002).
             models.UniqueConstraint(name="file_and_its_state", fields=["id", "state"]),
         ]
@@ -475,12 +429,8 @@ class Slot(models.Model):
         verbose_name = _("slot")
         verbose_name_plural = _("slots")
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="one_slot_a_position", fields=["bin", "position"]
-            ),
-            models.UniqueConstraint(
-                name="one_file_in_hand", fields=["bin"], condition=Q(in_hand=True)
-            ),
+            models.UniqueConstraint(name="one_slot_a_position", fields=["bin", "position"]),
+            models.UniqueConstraint(name="one_file_in_hand", fields=["bin"], condition=Q(in_hand=True)),
             models.CheckConstraint(
                 name="position_is_in_the_bin",
                 condition=Q(position__gte=1, position__lte=F("bin_size")),
@@ -501,8 +451,7 @@ class Slot(models.Model):
             ),
             models.CheckConstraint(
                 name="in_hand_says_since_when",
-                condition=Q(in_hand=True, started_at__isnull=False)
-                | Q(in_hand=False, started_at__isnull=True),
+                condition=Q(in_hand=True, started_at__isnull=False) | Q(in_hand=False, started_at__isnull=True),
             ),
         ]
 
@@ -513,19 +462,13 @@ class Slot(models.Model):
 class PassBack(models.Model):
     """This person gave this file back, so it never comes to them again (R14)."""
 
-    file = models.ForeignKey(
-        File, on_delete=models.PROTECT, related_name="pass_backs", db_index=False
-    )
-    worker = models.ForeignKey(
-        Worker, on_delete=models.PROTECT, related_name="pass_backs"
-    )
+    file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="pass_backs", db_index=False)
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="pass_backs")
     reason = models.CharField(max_length=200)
     at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="passed_back_once", fields=["file", "worker"])
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(name="passed_back_once", fields=["file", "worker"])]
 
     def __str__(self) -> str:
         return f"{self.file}: {self.reason}"
@@ -555,9 +498,7 @@ class Event(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    file = models.ForeignKey(
-        File, on_delete=models.PROTECT, null=True, related_name="events", db_index=False
-    )
+    file = models.ForeignKey(File, on_delete=models.PROTECT, null=True, related_name="events", db_index=False)
     kind = models.CharField(max_length=11, choices=Kind.choices)
     by = models.ForeignKey(
         Worker,
@@ -582,9 +523,7 @@ class Event(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["file", "id"], name="story_of_a_file")
-        ]
+        indexes: ClassVar = [models.Index(fields=["file", "id"], name="story_of_a_file")]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.kind}"
@@ -615,11 +554,7 @@ class Tally(models.Model):
     count = models.IntegerField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                name="tally_is_not_negative", condition=Q(count__gte=0)
-            )
-        ]
+        constraints: ClassVar = [models.CheckConstraint(name="tally_is_not_negative", condition=Q(count__gte=0))]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quarter_at:%Y-%m-%d %H:%M}: {self.count}"

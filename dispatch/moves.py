@@ -4,7 +4,7 @@ Raw SQL, because every act of every person ends here and the cost is round trips
 times the time for what is one statement here (`make bench`, done and refill). Callers hold the team's queue (`take`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -128,20 +128,18 @@ SELECT %(team)s, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged RE
 """
 
 
-def rows(sql: str, parameters: object) -> list[tuple[Any, ...]]:
+def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall()
 
 
-def _run(sql: str, parameters: dict[str, object], *, moves: int) -> None:
+def _run(sql: str, parameters: Mapping[str, Any], *, moves: int) -> None:
     """Run a move and insist that exactly so many files moved."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         if cursor.rowcount != moves:
-            raise MovedMeanwhile(
-                f"{cursor.rowcount} of {moves} files could be moved; nothing was changed."
-            )
+            raise MovedMeanwhile(f"{cursor.rowcount} of {moves} files could be moved; nothing was changed.")
 
 
 def take(team_id: int) -> Terms:
@@ -181,9 +179,7 @@ def finish(held: Held, *, by_id: int, right: bool, cause: str, now: datetime) ->
     _run(FINISH, parameters, moves=1)
 
 
-def give_back(
-    held: Sequence[Held], *, kind: str, by_id: int | None, cause: str, now: datetime
-) -> None:
+def give_back(held: Sequence[Held], *, kind: str, by_id: int | None, cause: str, now: datetime) -> None:
     """Slots to the queue, where receipt and promise keep their place in the order."""
     slots = [each.slot_id for each in held]
     _run(

@@ -7,6 +7,7 @@ urlpatterns = [
     path("board/", board.boards, name="boards"),
     path("board/<slug:team>/", board.board, name="board"),
     path("bin/", bin.mine, name="bin"),
+    path("bin/slots/", bin.slots, name="bin_slots"),
     path("bin/away/", bin.away, name="away"),
     path("bin/back/", bin.back, name="back"),
     path("bin/<int:position>/start/", bin.start, name="start"),

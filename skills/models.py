@@ -1,6 +1,6 @@
 """People: teams, workers, what each can do, and who is here. Knows nothing of files."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
@@ -30,13 +30,13 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
-class WorkerManager(UserManager):
+class WorkerManager(UserManager["Worker"]):
     def create_superuser(
         self,
         username: str,
         email: str | None = None,
         password: str | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> "Worker":
         """A first administrator, able to sign in to the administration and see every page that role may see."""
         fields.setdefault("roles", [Role.ADMINISTRATOR])
@@ -66,23 +66,19 @@ class Worker(AbstractUser):
         blank=True,
         related_name="workers",
     )
-    leads = models.ManyToManyField(
-        Team, verbose_name=_("leads"), blank=True, related_name="leaders"
-    )
+    leads = models.ManyToManyField(Team, verbose_name=_("leads"), blank=True, related_name="leaders")
     is_present = models.BooleanField(_("present"), default=False)
     away_until = models.DateTimeField(_("away until"), null=True, blank=True)
 
     REQUIRED_FIELDS: ClassVar = ["name"]
-    objects: ClassVar[WorkerManager] = WorkerManager()  # type: ignore[assignment]
+    objects: ClassVar[WorkerManager] = WorkerManager()
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="roles_are_known", condition=Q(roles__contained_by=Role.values)
-            ),
+            models.CheckConstraint(name="roles_are_known", condition=Q(roles__contained_by=Role.values)),
             models.CheckConstraint(
                 name="present_people_are_not_away",
                 condition=Q(is_present=False) | Q(away_until__isnull=True),
@@ -162,12 +158,8 @@ class Competence(models.Model):
         verbose_name = _("competence")
         verbose_name_plural = _("competences")
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="one_level_per_person_and_skill", fields=["worker", "skill"]
-            ),
-            models.CheckConstraint(
-                name="level_is_iluo", condition=Q(level__in=Level.values)
-            ),
+            models.UniqueConstraint(name="one_level_per_person_and_skill", fields=["worker", "skill"]),
+            models.CheckConstraint(name="level_is_iluo", condition=Q(level__in=Level.values)),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,17 @@ from pathlib import Path
 
 import django
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+django.setup()
+
+from django.db.models import Count  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from backoffice import embedded  # noqa: E402
+from dispatch import flow  # noqa: E402
+from dispatch.models import Slot  # noqa: E402
+from skills.models import Worker  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,13 +38,6 @@ def work(*, done: int, seed: int, mischief: float) -> Counter[str]:
 
     With a chance of `mischief` a person passes back, or goes away and another time comes back, instead of finishing.
     """
-    from django.db.models import Count
-    from django.utils import timezone
-
-    from dispatch import flow
-    from dispatch.models import Slot
-    from skills.models import Worker
-
     chance, acts = random.Random(seed), Counter[str]()
     idle = 0
     while acts["done"] < done and idle < 200:
@@ -49,13 +53,15 @@ def work(*, done: int, seed: int, mischief: float) -> Counter[str]:
             continue
         idle = 0
         for person in chance.sample(people, min(20, len(people))):
-            acts[_act(flow, Slot, timezone, person, chance, mischief)] += 1
-        fullest = Slot.objects.filter(file__isnull=False).values("bin").annotate(files=Count("id")).order_by("-files").first()
+            acts[_act(person, chance=chance, mischief=mischief)] += 1
+        fullest = (
+            Slot.objects.filter(file__isnull=False).values("bin").annotate(files=Count("id")).order_by("-files").first()
+        )
         assert fullest is None or fullest["files"] <= 3, "a bin holds more than three files"
     return acts
 
 
-def _act(flow, Slot, timezone, person, chance, mischief) -> str:
+def _act(person: Worker, *, chance: random.Random, mischief: float) -> str:
     slot = Slot.objects.filter(bin=person.pk, file__isnull=False).order_by("-in_hand", "filled_at", "position").first()
     if slot is None:
         return "nothing to do"
@@ -74,11 +80,16 @@ def _act(flow, Slot, timezone, person, chance, mischief) -> str:
         return type(refusal).__name__
 
 
-def hammer(*, processes: int, done: int, mischief: float = 0.0, environment: dict[str, str] | None = None) -> Counter[str]:
+def hammer(
+    *, processes: int, done: int, mischief: float = 0.0, environment: dict[str, str] | None = None
+) -> Counter[str]:
     """`done` files worked by so many processes at once; raises when one of them fails."""
-    command = [sys.executable, "-m", "tests.hammer", "--mischief", str(mischief), "--done", str(-(-done // processes)), "--seed"]
+    each = -(-done // processes)
+    command = [sys.executable, "-m", "tests.hammer", f"--mischief={mischief}", f"--done={each}", "--seed"]
     running = [
-        subprocess.Popen([*command, str(seed)], cwd=ROOT, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(seed)], cwd=ROOT, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True
+        )
         for seed in range(1, processes + 1)
     ]
     answers = [process.communicate(timeout=600)[0] for process in running]
@@ -93,16 +104,12 @@ def main() -> None:
     parser.add_argument("--mischief", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
-    from backoffice import embedded
-
     with embedded.servers():
         if wanted.processes:
             began = time.monotonic()
             acts = hammer(processes=wanted.processes, done=wanted.done, mischief=wanted.mischief)
             sys.stdout.write(f"{json.dumps(acts)} in {time.monotonic() - began:.1f} s\n")
         else:
-            django.setup()
             sys.stdout.write(json.dumps(work(done=wanted.done, seed=wanted.seed, mischief=wanted.mischief)))
 
 

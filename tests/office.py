@@ -15,9 +15,7 @@ _numbers = count(1)
 
 
 def calendar() -> WorkCalendar:
-    return WorkCalendar.objects.get_or_create(
-        name="Weekdays", defaults={"zone": "Europe/Paris"}
-    )[0]
+    return WorkCalendar.objects.get_or_create(name="Weekdays", defaults={"zone": "Europe/Paris"})[0]
 
 
 def team(name: str = "Settlements", **rules: object) -> Team:
@@ -26,9 +24,7 @@ def team(name: str = "Settlements", **rules: object) -> Team:
     return made
 
 
-def person(
-    name: str, *roles: str, team: Team | None = None, leads: Team | None = None
-) -> Worker:
+def person(name: str, *roles: str, team: Team | None = None, leads: Team | None = None) -> Worker:
     made = Worker.objects.create_user(
         username=slugify(name),
         password="secret",
@@ -46,9 +42,7 @@ def worker(name: str, team: Team, *, present: bool = True, **levels: str) -> Wor
     """A worker with a bin, and levels by skill: worker("Ada", team, marine="U"). Present ones are filled at once."""
     made = person(name, Role.WORKER, team=team)
     for skill_name, level in levels.items():
-        Competence.objects.create(
-            worker=made, skill=skill(skill_name), level=Level[level]
-        )
+        Competence.objects.create(worker=made, skill=skill(skill_name), level=Level[level])
     flow.open_bins(team.pk, now=NOW)
     if present:
         flow.back(made, by=made, now=NOW)
@@ -107,13 +101,9 @@ def log(
 
 def in_bin(worker: Worker) -> list[str]:
     """References by position, empty ones as ''."""
-    slots = (
-        Slot.objects.filter(bin=worker.pk).select_related("file").order_by("position")
-    )
+    slots = Slot.objects.filter(bin=worker.pk).select_related("file").order_by("position")
     return [slot.file.reference if slot.file else "" for slot in slots]
 
 
 def story(file: File) -> list[str]:
-    return list(
-        Event.objects.filter(file=file).order_by("id").values_list("kind", flat=True)
-    )
+    return list(Event.objects.filter(file=file).order_by("id").values_list("kind", flat=True))

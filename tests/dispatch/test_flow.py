@@ -29,11 +29,7 @@ def books_balance(db):
 
 
 def first_slot(worker):
-    return (
-        Slot.objects.filter(bin=worker.pk, file__isnull=False)
-        .order_by("filled_at", "position")
-        .first()
-    )
+    return Slot.objects.filter(bin=worker.pk, file__isnull=False).order_by("filled_at", "position").first()
 
 
 def work_one(worker, *, ends=count(1)):
@@ -49,20 +45,14 @@ def test_r3_order_is_expedites_then_promise_then_receipt(team):
         office.log(claim, received_at=NOW)[0],
         office.log(claim, received_at=NOW - timedelta(days=7))[0],
     )
-    later_the_same_day = office.log(
-        claim, received_at=NOW - timedelta(days=7, minutes=-1)
-    )[0]
-    urgent = office.log(claim, received_at=NOW, expedite_reason="court date tomorrow")[
-        0
-    ]
+    later_the_same_day = office.log(claim, received_at=NOW - timedelta(days=7, minutes=-1))[0]
+    urgent = office.log(claim, received_at=NOW, expedite_reason="court date tomorrow")[0]
     ada = office.worker("Ada", team)
     order = []
     while first_slot(ada):
         order.append(first_slot(ada).file.reference)
         work_one(ada)
-    assert order == [
-        file.reference for file in (urgent, early, later_the_same_day, late)
-    ]
+    assert order == [file.reference for file in (urgent, early, later_the_same_day, late)]
 
 
 def test_r3_expedites_are_bounded_per_team(team):
@@ -114,9 +104,7 @@ def test_r5_a_head_of_the_queue_that_nobody_can_do_blocks_nobody(team):
         received_at=NOW - timedelta(days=30),
     )
     doable = office.log(office.file_type("Claim", team), 3)
-    assert office.in_bin(office.worker("Ada", team)) == [
-        file.reference for file in doable
-    ]
+    assert office.in_bin(office.worker("Ada", team)) == [file.reference for file in doable]
 
 
 def test_r6_scarce_people_are_kept_for_scarce_files(team):
@@ -124,9 +112,7 @@ def test_r6_scarce_people_are_kept_for_scarce_files(team):
     Queue.objects.filter(team=team).update(bin_size=1)
     ada = office.worker("Ada", team, marine="U")
     ben = office.worker("Ben", team)
-    claim = office.log(
-        office.file_type("Claim", team), received_at=NOW - timedelta(days=9)
-    )[0]
+    claim = office.log(office.file_type("Claim", team), received_at=NOW - timedelta(days=9))[0]
     hull = office.log(office.file_type("Hull", team, needs="marine"))[0]
     assert refill(team.pk, now=NOW) == 2
     assert (office.in_bin(ada), office.in_bin(ben)) == (
@@ -180,18 +166,14 @@ def test_r10_the_oldest_is_next_and_one_is_in_hand(team):
 
 
 def test_r11_done_asks_for_the_checklist(team):
-    claim = office.file_type(
-        "Claim", team, checklist=("Account confirmed", "Amount agrees")
-    )
+    claim = office.file_type("Claim", team, checklist=("Account confirmed", "Amount agrees"))
     office.log(claim)
     ada = office.worker("Ada", team)
     flow.start(ada, 1, by=ada, now=NOW)
     account, amount = claim.checklist.values_list("pk", flat=True)
     with pytest.raises(flow.ChecklistOpen, match="Amount agrees"):
         flow.mark_done(ada, 1, confirmed=[account], by=ada, now=NOW)
-    flow.mark_done(
-        ada, 1, confirmed=[account, amount], right_first_time=False, by=ada, now=NOW
-    )
+    flow.mark_done(ada, 1, confirmed=[account, amount], right_first_time=False, by=ada, now=NOW)
     assert File.objects.get().right_first_time is False
 
 

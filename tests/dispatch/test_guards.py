@@ -1,6 +1,5 @@
 """What the database itself refuses (R1, R20), whoever asks: each test tries to break one rule with raw SQL."""
 
-
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
@@ -26,14 +25,14 @@ def ada(team):
 
 
 def refused(sql, *parameters):
-    """The statement is refused by the database, at once or when the transaction ends."""
-    with (
-        pytest.raises(IntegrityError),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(sql, parameters)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    """The statement is refused by the database, whatever it would have put right later in its transaction."""
+    with pytest.raises(IntegrityError):
+        run(sql, *parameters)
+
+
+def run(sql, *parameters):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; {sql}", parameters)
 
 
 def waiting():
@@ -89,9 +88,7 @@ def test_r1_a_file_in_a_slot_is_in_slot_and_nothing_else(ada):
     slot = Slot.objects.get(bin=ada.pk, position=1)
     refused(FILL + " WHERE id = %s", waiting().pk, slot.pk)
     for state in ("waiting", "shelved", "withdrawn"):
-        refused(
-            "UPDATE dispatch_file SET state = %s WHERE id = %s", state, slot.file_id
-        )
+        refused("UPDATE dispatch_file SET state = %s WHERE id = %s", state, slot.file_id)
     refused(
         "UPDATE dispatch_file SET state = 'done', done_at = now(), done_by_id = %s WHERE id = %s",
         ada.pk,
@@ -158,9 +155,7 @@ def test_a_file_is_in_the_team_of_its_type(ada):
     refused("UPDATE dispatch_file SET team_id = %s", other.pk)
 
 
-@pytest.mark.parametrize(
-    "sql", ["UPDATE dispatch_event SET cause = 'better'", "DELETE FROM dispatch_event"]
-)
+@pytest.mark.parametrize("sql", ["UPDATE dispatch_event SET cause = 'better'", "DELETE FROM dispatch_event"])
 def test_r20_events_are_never_changed(ada, sql):
     with (
         pytest.raises(DatabaseError, match="never changed or deleted"),
@@ -173,9 +168,7 @@ def test_r20_events_are_never_changed(ada, sql):
 
 def test_a_level_is_iluo_and_given_once(ada):
     marine = office.skill("marine")
-    insert = (
-        "INSERT INTO skills_competence (worker_id, skill_id, level) VALUES (%s, %s, %s)"
-    )
+    insert = "INSERT INTO skills_competence (worker_id, skill_id, level) VALUES (%s, %s, %s)"
     refused(insert, ada.pk, marine.pk, 5)
     with connection.cursor() as cursor:
         cursor.execute(insert, [ada.pk, marine.pk, 3])
