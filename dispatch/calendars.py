@@ -3,8 +3,8 @@
 Instants are aware datetimes of any zone and come back in UTC. Days are local dates in the calendar's zone.
 
 When the clock changes, a wall time means the first instant of its day at which the local clock shows it or a later
-time: a time that is skipped is the moment of the jump, a time that comes twice is its first coming. So intervals stay in
-order and never overlap, and a day worked round the clock has the 23, 24 or 25 hours it really has.
+time: a time that is skipped is the moment of the jump, a time that comes twice is its first coming. So intervals stay
+in order and never overlap, and a day worked round the clock has the 23, 24 or 25 hours it really has.
 
 An interval ends at midnight at the latest. A night shift is two: 22:00 to 24:00, and 00:00 to 06:00 of the next day.
 """
@@ -198,7 +198,7 @@ class Calendar:
     def _hours_of(self, year: int) -> "_Hours":
         """The working time within a year of UTC, which has hours of the local days before and after."""
         if year not in self._hours:
-            since, until = (datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC))
+            since, until = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
             days = [date(year - 1, 12, 31), *self._days_of(year), date(year + 1, 1, 1)]
             spans = [
                 (max(opens, since), min(closes, until)) for day in days for opens, closes in self.intervals_on(day)

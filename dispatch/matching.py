@@ -143,10 +143,9 @@ def _take(rows: Sequence[int], columns: int) -> dict[int, int]:
         if not fits & live:
             continue
         moves, reached = _room_for(row, rows, held, within=live, goal=free)
-        for moved, column in moves:
-            held[column] = moved
+        held.update(moves)
         if moves:
-            free ^= 1 << moves[0][1]
+            free ^= 1 << moves[0][0]
         else:  # whatever holds these columns fits nowhere else, and what is taken stays
             live &= ~reached
     return held
@@ -163,9 +162,9 @@ def _hand_out_in_order(rows: Sequence[int], held: dict[int, int]) -> None:
             column = _first(better)
             moves, reached = _room_for(held[column], rows, held, within=within, goal=1 << own)
             if moves:
-                for moved, to in [(row, column), *moves]:
-                    held[to] = moved
-                    column_of[moved] = to
+                moves.append((column, row))
+                held.update(moves)
+                column_of.update((moved, to) for to, moved in moves)
                 break
             within &= ~reached  # this column among them
         undecided ^= 1 << column_of[row]
@@ -174,7 +173,7 @@ def _hand_out_in_order(rows: Sequence[int], held: dict[int, int]) -> None:
 def _room_for(
     row: int, rows: Sequence[int], held: Mapping[int, int], *, within: int, goal: int
 ) -> tuple[list[tuple[int, int]], int]:
-    """Find moves (row, new column), last move first, that give `row` a column and end in a column of `goal`.
+    """Find moves (new column, row), last move first, that give `row` a column and end in a column of `goal`.
 
     Only columns of `within` are used. Without a way the moves are empty, and the second value is every column reached.
     """
@@ -184,13 +183,13 @@ def _room_for(
     for mover in queue:
         new = rows[mover] & within & ~reached
         if new & goal:
-            moves = [(mover, _first(new & goal))]
-            while moves[-1][0] != row:
-                moves.append(came_from[moves[-1][0]])
+            moves = [(_first(new & goal), mover)]
+            while moves[-1][1] != row:
+                moves.append(came_from[moves[-1][1]])
             return moves, reached
         reached |= new
         for column in _members(new):
-            came_from[held[column]] = mover, column
+            came_from[held[column]] = column, mover
             queue.append(held[column])
     return [], reached
 

@@ -1,0 +1,56 @@
+"""For probes: does the process answer, and does everything that it needs. No sign-in, no detail, never longer than seconds."""
+
+import threading
+import time
+
+import django_rq
+import psycopg2
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from redis import RedisError
+
+from backoffice import scheduler, worker
+
+KEPT_SECONDS = 1  # anybody may ask, so asking often must cost nothing
+
+_lock = threading.Lock()
+_last: tuple[float, dict[str, str]] = (0.0, {})
+
+
+@login_not_required
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+def readyz(request: HttpRequest) -> JsonResponse:
+    """A word for each part, at most a second old: "ok", "down", or "unknown" where Redis cannot tell. 503 unless all are ok."""
+    global _last
+    with _lock:
+        if time.monotonic() - _last[0] > KEPT_SECONDS:
+            states = {"database": database_state(), **redis_states()}
+            _last = (time.monotonic(), states)
+        states = _last[1]
+    ready = set(states.values()) == {"ok"}
+    return JsonResponse(states, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+def database_state() -> str:
+    """A new connection, which unlike a query can be given up after two seconds."""
+    try:
+        psycopg2.connect(**{**connection.get_connection_params(), "connect_timeout": 2}).close()
+    except psycopg2.Error:
+        return "down"
+    return "ok"
+
+
+def redis_states() -> dict[str, str]:
+    """Redis, an RQ worker and the schedule; the two latter each leave a mark there that fades within seconds."""
+    try:
+        marks = django_rq.get_connection("default").mget(worker.ALIVE_KEY, scheduler.ALIVE_KEY)
+    except RedisError:
+        return {"redis": "down", "worker": "unknown", "schedule": "unknown"}
+    words = ["ok" if mark else "down" for mark in marks]
+    return {"redis": "ok", "worker": words[0], "schedule": words[1]}

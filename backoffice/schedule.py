@@ -1,0 +1,10 @@
+"""Everything that happens by itself, and how often. `manage.py scheduler` puts it into the queue, the RQ worker runs it."""
+
+from rq import cron
+
+from dispatch import flow
+
+SWEEP_SECONDS = 10
+
+# Nothing waits for a sweep: acts refill at once. It heals what a lost wake-up left.
+cron.register(flow.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)

@@ -1,0 +1,48 @@
+"""The RQ worker: runs jobs in its own process, one after the other, without a fork for each."""
+
+import logging
+from typing import Any
+
+from django.db import close_old_connections
+from redis import Redis, RedisError
+from redis.client import Pipeline
+from rq.job import Job
+from rq.queue import Queue
+from rq.worker import SimpleWorker
+
+ALIVE_KEY = "threeslot:alive:worker"
+TTL_SECONDS = 20  # rq waits for a job 15 s less than this between two heartbeats
+ALIVE_SECONDS = 15
+FAILURE_SECONDS = 60 * 60 * 24
+
+logger = logging.getLogger(__name__)
+
+
+class Worker(SimpleWorker):
+    """Outlives a Redis or a PostgreSQL that is away for a while, and one that comes back empty."""
+
+    max_connection_wait_time = 2.0
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        client: Redis = self.connection
+        if not client.exists(self.key):  # Redis came back empty
+            self.register_birth()
+        super().heartbeat(timeout, pipeline)
+        client.set(ALIVE_KEY, self.name, ex=ALIVE_SECONDS)
+
+    def perform_job(self, job: Job, queue: Queue, *rest: Any) -> bool:
+        if job.timeout:  # no heartbeat while it runs
+            self.connection.set(ALIVE_KEY, self.name, ex=int(job.timeout) + ALIVE_SECONDS)
+        if job.failure_ttl is None:  # rq would keep it for a year
+            job.failure_ttl = FAILURE_SECONDS
+        close_old_connections()
+        try:
+            return super().perform_job(job, queue, *rest)
+        finally:
+            close_old_connections()
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        except RedisError as error:
+            logger.warning("signing off from Redis failed: %s", error)

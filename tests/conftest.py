@@ -1,0 +1,74 @@
+"""Every test runs on the real parts: PostgreSQL and Valkey, embedded in a fresh folder unless their URLs are set.
+
+This module is imported before Django's settings are, and points them to that folder.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from backoffice import embedded
+
+PREFIX = "threeslot-test-"
+
+
+def _clear_killed_runs() -> None:
+    """A run that was killed outright could not stop its servers."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        os.environ["THREESLOT_VAR"] = str(folder)
+        if folder.owner() == Path.home().owner() and embedded.stop_if_unused():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+_clear_killed_runs()
+VAR = Path(tempfile.mkdtemp(prefix=PREFIX))
+os.environ |= {"THREESLOT_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "backoffice.settings"}
+
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
+settings.STATIC_ROOT.mkdir()
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_number, _stop)  # so that fixtures end, and with them the servers
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[None]:
+    """PostgreSQL and Valkey run, from the first test that needs one of them to the end."""
+    with embedded.servers():
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(servers: None) -> None:
+    """What pytest-django asks for before it makes its database."""
+
+
+@pytest.fixture
+def valkey(servers: None) -> Iterator[object]:
+    """An empty Valkey, as the client that RQ's default queue uses."""
+    import django_rq
+
+    client = django_rq.get_connection("default")
+    client.flushdb()
+    yield client
+    client.flushdb()
