@@ -1,0 +1,60 @@
+"""How times are written: spans of working time, and instants as seen from now."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def worktime(span: timedelta | None) -> str:
+    """ "4h 40", as on boards; empty for None."""
+    if span is None:
+        return ""
+    hours, minutes = _hours_and_minutes(span)
+    return _("%(hours)dh %(minutes)02d") % {"hours": hours, "minutes": minutes}
+
+
+@register.filter
+def spent(span: timedelta | None) -> str:
+    """ "25 min", "2 h 10", as in a sentence; empty for None."""
+    if span is None:
+        return ""
+    hours, minutes = _hours_and_minutes(span)
+    if hours:
+        return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": minutes}
+    return _("%(minutes)d min") % {"minutes": minutes}
+
+
+@register.filter
+def clock(at: datetime | None) -> str:
+    """ "18:00" in the instant's own zone (the `date` filter of Django would turn it into the server's)."""
+    return at.strftime("%H:%M") if at else ""
+
+
+@register.filter
+def weekday_clock(at: datetime) -> str:
+    """ "Tuesday 10:42" in the instant's own zone."""
+    return f"{dateformat.format(at, 'l')} {clock(at)}"
+
+
+@register.filter
+def seen_from(at: datetime | None, now: datetime) -> str:
+    """ "today, 18:00", "tomorrow, 12:00", "Thu 26 Nov, 09:00", in the zone of `now`; empty for None."""
+    if at is None:
+        return ""
+    at = at.astimezone(now.tzinfo)
+    days = (at.date() - now.date()).days
+    return _("%(day)s, %(time)s") % {"day": _day_name(at, now, days), "time": clock(at)}
+
+
+def _day_name(at: datetime, now: datetime, days: int) -> str:
+    near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
+    return near.get(days) or dateformat.format(at, "D j M" if at.year == now.year else "D j M Y")
+
+
+def _hours_and_minutes(span: timedelta) -> tuple[int, int]:
+    return divmod(int(span.total_seconds()) // 60, 60)

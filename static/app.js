@@ -1,0 +1,177 @@
+// Small enhancements; every page works without them. No inline script, no eval (the content security policy forbids both).
+
+const page = document.documentElement;
+const typing = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+
+// --- Keys: data-key="d" on a button, link or summary. Off for whoever switched them off (WCAG 2.1.4).
+
+function keysAreOn() {
+  try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
+}
+
+function showKeys() {
+  page.classList.toggle("no-keys", !keysAreOn());
+  for (const button of document.querySelectorAll("[data-keys-switch]")) {
+    const word = button.querySelector("[data-on]");
+    button.hidden = false;
+    button.setAttribute("aria-pressed", String(keysAreOn()));
+    word.textContent = keysAreOn() ? word.dataset.on : word.dataset.off;
+  }
+}
+
+function withKey(key) {
+  return [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility() && !each.disabled);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeOpeners(event.target);
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(typing) || !keysAreOn()) return;
+  const button = withKey(event.key.toLowerCase());
+  if (!button) return;
+  event.preventDefault();
+  button.focus();
+  button.click();
+});
+
+// Enter in a text area is a new line; with Ctrl or Command it sends the form.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches?.("textarea")) {
+    event.preventDefault();
+    event.target.form?.requestSubmit();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-keys-switch]")) {
+    try { localStorage.setItem("keys", keysAreOn() ? "off" : "on"); } catch { /* private window: on for now */ }
+    showKeys();
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+// --- Openers: one open at a time, the first field focused, Escape closes.
+
+document.addEventListener("toggle", (event) => {
+  const opener = event.target;
+  if (!opener.matches?.("details.opener") || !opener.open) return;
+  for (const other of document.querySelectorAll("details.opener[open]")) if (other !== opener) other.open = false;
+  opener.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+}, true);
+
+function closeOpeners(from) {
+  for (const opener of document.querySelectorAll("details:is(.opener, .menu)[open]")) {
+    opener.open = false;
+    if (opener.contains(from)) opener.querySelector("summary").focus();
+  }
+}
+
+// --- Live: one stream a page, on the element with hx-sse:connect. The extension takes up a stream that broke; a first
+// connection that failed it gives up, so that is tried again here.
+
+const pause = { first: 500, longest: 3000 };
+let wait = pause.first;
+
+const streamOf = (element) => element?.getAttribute?.("hx-sse:connect");
+
+function showLive(state) {
+  for (const mark of document.querySelectorAll("[data-live]")) mark.dataset.live = state;
+}
+
+function connectAgain(element) {
+  showLive("off");
+  setTimeout(() => {
+    if (element.isConnected && !element._htmx?.sse) htmx.ajax("GET", streamOf(element), { source: element });
+  }, wait * (0.7 + 0.6 * Math.random()));
+  wait = Math.min(wait * 2, pause.longest);
+}
+
+// After a break, "live-again" on the document tells whoever only listens to events to look once.
+document.addEventListener("htmx:sse:after:connection", (event) => {
+  const missed = event.detail.connection.attempt > 0 || document.querySelector('[data-live="off"]');
+  wait = pause.first;
+  showLive("on");
+  if (missed) document.dispatchEvent(new CustomEvent("live-again"));
+});
+
+document.addEventListener("htmx:sse:error", (event) => {
+  showLive("off");
+  if ([401, 403].includes(event.detail.status)) location.reload();
+});
+
+document.addEventListener("htmx:sse:close", () => showLive("off"));
+
+// --- Requests: what came back too late, from elsewhere, or not at all.
+
+const newest = new WeakMap();
+
+document.addEventListener("htmx:before:request", (event) => {
+  event.detail.ctx.askedAt = performance.now();
+  showTrouble(null);
+});
+
+document.addEventListener("htmx:before:response", (event) => {
+  const { ctx } = event.detail;
+  const answer = ctx.response.raw;
+  if (streamOf(ctx.sourceElement)) {
+    if (answer.headers.get("Content-Type")?.includes("text/event-stream")) return;
+    event.preventDefault();
+    if (answer.redirected || [401, 403].includes(answer.status)) location.reload();
+    else connectAgain(ctx.sourceElement);
+  } else if (answer.redirected) {
+    event.preventDefault(); // signed out meanwhile: the sign-in page is a page, not a part of this one
+    location.assign(answer.url);
+  }
+});
+
+// A look that was asked for before the last change of its target may be older than what is shown: look again.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.request?.method !== "GET" || streamOf(ctx.sourceElement) || !(ctx.target instanceof Element)) return;
+  if (ctx.askedAt < (newest.get(ctx.target) ?? 0)) {
+    event.preventDefault();
+    setTimeout(() => htmx.trigger(ctx.sourceElement, ctx.sourceEvent.type));
+  }
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx?.target instanceof Element) {
+    newest.set(ctx.target, performance.now());
+    if (ctx.request?.method === "POST") focusAfter(ctx.target);
+  }
+  const spoken = document.querySelector("[data-spoken]");
+  if (spoken) {
+    document.getElementById("spoken").textContent = spoken.textContent;
+    spoken.removeAttribute("data-spoken");
+  }
+});
+
+// The button that was pressed is gone: the keyboard goes on from the thing that came, not from the top of the page.
+function focusAfter(target) {
+  const active = document.activeElement;
+  if (!active || active === document.body || active.disabled) target.querySelector("[data-after]")?.focus({ preventScroll: true });
+}
+
+function showTrouble(name) {
+  const trouble = document.getElementById("trouble");
+  if (!trouble) return;
+  trouble.hidden = !name;
+  if (name) trouble.textContent = trouble.dataset[name];
+}
+
+document.addEventListener("htmx:response:error", (event) => {
+  const { status } = event.detail.ctx.response;
+  if (status >= 500) showTrouble("failed");
+  if (status === 403) showTrouble("forbidden");
+});
+
+document.addEventListener("htmx:error", (event) => {
+  const { ctx } = event.detail;
+  if (!ctx) return;
+  if (streamOf(ctx.sourceElement)) connectAgain(ctx.sourceElement);
+  else showTrouble("offline");
+});
+
+showKeys();
