@@ -1,0 +1,403 @@
+"""Live boards over server-sent events: a change is rendered once and sent to every open board of this process.
+
+One task looks at the versions of all watched teams a few times a second, with one statement on a thread of its own. A board
+whose version moved is rendered again, and so is every board twice a minute, because ages and the clock go on. Each stream
+sends the latest frame its reader has not got; who reads slowly skips what lies between. No stream waits for another, and
+while PostgreSQL is away the streams stay open and nothing is sent.
+
+The streams are plain ASGI, beside Django's pages on the same port: `/live/board/<team>/?lang=en&seen=...` (signed in, or
+`&wall=<secret>`) sends the board as unnamed events; `/live/bin/?seen=...` sends a worker the event `bin` when their slots or
+their presence changed. `seen` is the mark of what the page shows already; a reader that comes back says so by Last-Event-ID.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+from django.http import HttpRequest, parse_cookie
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from dispatch import boards, moves, rights
+from dispatch.models import Queue
+from skills.models import Team, Worker
+
+LOOK_EVERY = 0.25  # seconds from one look at the versions to the next
+LOOK_AGAIN = 1.0  # after PostgreSQL did not answer
+RENDER_EVERY = 30  # seconds after which an unchanged board is rendered again
+RENDER_AT_ONCE = 0.2  # seconds a look may spend on boards that only grew older, so that changes never wait for them
+BEAT_EVERY = 15.0  # a comment that keeps proxies from closing a silent stream
+CHECK_EVERY = (45.0, 75.0)  # between asking anew whether this person may still look
+LIFETIME = (600.0, 900.0)  # then the reader connects anew, by itself
+DOORKEEPERS = 2  # threads that ask who is coming in
+
+VERSIONS = "SELECT team_id, version FROM dispatch_queue WHERE team_id = ANY(%s)"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BoardTopic:
+    team_id: int
+    language: str
+
+
+@dataclass(frozen=True)
+class BinTopic:
+    team_id: int
+    worker_id: int
+
+
+Topic = BoardTopic | BinTopic
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What to show, as the lines of an event, and the mark by which a reader says that they have it."""
+
+    mark: str
+    lines: bytes
+
+    @property
+    def event(self) -> bytes:
+        return b"id: %s\n%s\n" % (self.mark.encode(), self.lines)
+
+
+@dataclass
+class Channel:
+    """The streams of one topic, and what they should be showing as of which version of the team."""
+
+    version: int | None = None
+    period: int = 0
+    frame: Frame | None = None
+    streams: set[asyncio.Event] = field(default_factory=set)
+
+    def show(self, version: int, period: int, frame: Frame | None) -> None:
+        """No frame: it could not be made, and the next change or period will tell. The same lines are not sent again."""
+        self.version, self.period = version, period
+        if frame and not (self.frame and self.frame.lines == frame.lines):
+            self.frame = frame
+            for stream in self.streams:
+                stream.set()
+
+
+# --- What is shown. Runs on the looking thread --------------------------------------------------------------------------------
+
+
+def build() -> str:
+    """Another one with every change of a static file, so that a page of an older build can load itself anew."""
+    return getattr(staticfiles_storage, "manifest_hash", "")
+
+
+def period_of(at: datetime) -> int:
+    return int(at.timestamp()) // RENDER_EVERY
+
+
+def mark_of(board: boards.Board) -> str:
+    """Boards with one mark show the same."""
+    return f"{build()}-{board.version}-{period_of(board.now)}"
+
+
+def board_context(board: boards.Board) -> dict[str, object]:
+    """What the board's partial is given, in the page and in the stream alike."""
+    return {"board": board, "build": build()}
+
+
+def render_board(topic: BoardTopic, *, now: datetime) -> tuple[int, Frame]:
+    """The version that was drawn, and the drawing."""
+    board = boards.team_board(Team.objects.get(pk=topic.team_id), now=now)
+    with translation.override(topic.language):
+        html = render_to_string("dispatch/_board_frame.html", board_context(board))
+    lines = "".join(f"data: {line}\n" for line in map(str.strip, html.splitlines()) if line)
+    return board.version, Frame(mark_of(board), lines.encode())
+
+
+Known = dict[Topic, tuple[int | None, int]]
+Deliver = Callable[[Topic, int, int, Frame | None], object]
+
+
+def look(known: Known, *, now: datetime, deliver: Deliver) -> None:
+    """Deliver a frame for each topic whose team moved since the version and period that are known of it, then for boards
+    that only grew older, as far as time allows. One statement when nothing moved."""
+    versions = dict(moves.rows(VERSIONS, [list({topic.team_id for topic in known})]))
+    period = period_of(now)
+    moved = [topic for topic, (version, _) in known.items() if versions.get(topic.team_id, version) != version]
+    bins = [topic for topic in moved if isinstance(topic, BinTopic)]
+    marks = boards.bin_marks(topic.worker_id for topic in bins) if bins else {}
+    for topic in bins:
+        frame = Frame(marks.get(topic.worker_id, ""), b"event: bin\ndata: changed\n")
+        deliver(topic, versions[topic.team_id], period, frame)
+    for topic in moved:
+        if isinstance(topic, BoardTopic):
+            deliver(topic, *_drawn(topic, version=versions[topic.team_id], now=now))
+    until = time.monotonic() + RENDER_AT_ONCE
+    for topic, (version, drawn_in) in known.items():
+        if isinstance(topic, BoardTopic) and version == versions.get(topic.team_id) and drawn_in != period:
+            deliver(topic, *_drawn(topic, version=version, now=now))
+            if time.monotonic() > until:
+                return
+
+
+def _drawn(topic: BoardTopic, *, version: int, now: datetime) -> tuple[int, int, Frame | None]:
+    """A board that cannot be drawn must not keep the others from being drawn."""
+    frame = None
+    try:
+        version, frame = render_board(topic, now=now)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("The board of team %s cannot be drawn.", topic.team_id)
+    return version, period_of(now), frame
+
+
+# --- The hub: one of it in a process -------------------------------------------------------------------------------------------
+
+
+class Hub:
+    """Who watches what, and the task that looks. Everything here but `look` runs on the event loop."""
+
+    def __init__(self) -> None:
+        self.channels: dict[Topic, Channel] = {}
+        self.is_stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "live-look")
+        self._door = ThreadPoolExecutor(DOORKEEPERS, "live-door")
+
+    def join(self, topic: Topic, stream: asyncio.Event) -> Channel:
+        channel = self.channels.setdefault(topic, Channel())
+        channel.streams.add(stream)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._keep_looking())
+        return channel
+
+    def leave(self, topic: Topic, stream: asyncio.Event) -> None:
+        channel = self.channels[topic]
+        channel.streams.discard(stream)
+        if not channel.streams:
+            del self.channels[topic]
+
+    def stop(self) -> None:
+        """End every stream now, and let no new one in."""
+        self.is_stopping = True
+        for channel in self.channels.values():
+            for stream in channel.streams:
+                stream.set()
+
+    async def ask(self, question: Callable[[], "Answer"]) -> "Answer":
+        """Put a question to the database, on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._door, _with_connection, question)
+
+    async def _keep_looking(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.channels and not self.is_stopping:
+            began = loop.time()
+            known: Known = {topic: (channel.version, channel.period) for topic, channel in self.channels.items()}
+            deliver = partial(loop.call_soon_threadsafe, self._deliver)
+            answered = await loop.run_in_executor(self._thread, _look_or_close, known, deliver)
+            await asyncio.sleep(began + LOOK_EVERY - loop.time() if answered else LOOK_AGAIN)
+
+    def _deliver(self, topic: Topic, version: int, period: int, frame: Frame | None) -> None:
+        if channel := self.channels.get(topic):
+            channel.show(version, period, frame)
+
+
+def _look_or_close(known: Known, deliver: Deliver) -> bool:
+    """False when PostgreSQL did not answer: then the next look begins with a new connection."""
+    try:
+        look(known, now=timezone.now(), deliver=deliver)
+    except DatabaseError as error:
+        logger.warning("Live boards wait for PostgreSQL: %s", str(error).strip())
+        connection.close()
+        return False
+    except Exception:
+        logger.exception("Live boards could not look; they look again.")
+        connection.close()
+        return False
+    return True
+
+
+def _with_connection(question: Callable[[], "Answer"]) -> "Answer":
+    close_old_connections()
+    return question()
+
+
+hub = Hub()
+
+
+# --- The door: who may open a stream. Runs on door threads ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request for a stream: where to, with what in hand."""
+
+    path: list[str]
+    query: dict[str, str]
+    headers: dict[str, str]
+
+    @property
+    def seen(self) -> str:
+        return self.headers.get("last-event-id") or self.query.get("seen", "")
+
+
+Answer = Topic | int  # what the visitor may watch, or the status with which they are refused
+
+
+def visit_of(scope: Message) -> Visit:
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return Visit(
+        path=[part for part in scope["path"].split("/") if part][1:],
+        query={name: values[-1] for name, values in query.items()},
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+    )
+
+
+def admit(visit: Visit) -> Answer:
+    """Ask the same again to learn whether the visitor may stay."""
+    match visit.path:
+        case ["board", slug]:
+            return _admit_to_board(visit, slug)
+        case ["bin"]:
+            return _admit_to_bin(visit)
+    return 404
+
+
+def _admit_to_board(visit: Visit, slug: str) -> Answer:
+    queue = Queue.objects.filter(team__slug=slug).first()
+    if "wall" in visit.query:
+        if queue is None or not rights.opens_wall(queue, visit.query["wall"]):
+            return 404
+    elif (person := _person(visit)) is None:
+        return 401
+    elif not rights.may_see_boards(person):
+        return 403
+    elif queue is None:
+        return 404
+    language = visit.query.get("lang", "")
+    return BoardTopic(queue.team_id, language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+
+
+def _admit_to_bin(visit: Visit) -> Answer:
+    person = _person(visit)
+    if person is None:
+        return 401
+    if not rights.may_work_a_bin(person) or person.team_id is None:
+        return 403
+    return BinTopic(person.team_id, person.pk)
+
+
+def _person(visit: Visit) -> Worker | None:
+    """Who is signed in, by Django's own rules: the session lives, the password is still the same, the person is active."""
+    cookies = parse_cookie(visit.headers.get("cookie", ""))
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
+    person = get_user(request)
+    return person if isinstance(person, Worker) else None
+
+
+# --- The streams --------------------------------------------------------------------------------------------------------------
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
+    """The ASGI application behind `/live/`."""
+    visit = visit_of(scope)
+    answer: Answer
+    if scope["method"] != "GET":
+        answer = 405
+    elif hub.is_stopping:
+        answer = 503
+    else:
+        try:
+            answer = await hub.ask(partial(admit, visit))
+        except DatabaseError:
+            answer = 503
+    if isinstance(answer, int):
+        await _refuse(send, answer)
+    else:
+        await _stream(answer, visit, receive, send)
+
+
+async def _refuse(send: Send, status: int) -> None:
+    headers = [(b"content-length", b"0"), (b"cache-control", b"no-store"), (b"allow", b"GET"), (b"retry-after", b"2")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+async def _stream(topic: Topic, visit: Visit, receive: Receive, send: Send) -> None:
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    woken = asyncio.Event()
+    reader_left = asyncio.ensure_future(_until_left(receive, woken))
+    channel = hub.join(topic, woken)
+    try:
+        await _send_frames(channel, woken, visit, topic, reader_left, send)
+    finally:
+        hub.leave(topic, woken)
+        reader_left.cancel()
+    await send({"type": "http.response.body"})
+
+
+async def _send_frames(
+    channel: Channel, woken: asyncio.Event, visit: Visit, topic: Topic, reader_left: "asyncio.Future[None]", send: Send
+) -> None:
+    """Until the reader leaves, may stay no longer, or has had their time."""
+    clock = asyncio.get_running_loop().time
+    ends_at, check_at, beat_at = clock() + _within(LIFETIME), clock() + _within(CHECK_EVERY), clock()
+    seen = visit.seen
+    while not (reader_left.done() or hub.is_stopping or clock() > ends_at):
+        woken.clear()
+        if channel.frame and channel.frame.mark != seen:
+            seen = channel.frame.mark
+            await _send(send, channel.frame.event)
+            beat_at = clock() + BEAT_EVERY
+        elif clock() >= beat_at:
+            await _send(send, b":\n\n")
+            beat_at = clock() + BEAT_EVERY
+        if clock() >= check_at:
+            if not await _may_stay(visit, topic):
+                return
+            check_at = clock() + _within(CHECK_EVERY)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(beat_at, check_at, ends_at)):
+                await woken.wait()
+
+
+def _within(span: tuple[float, float]) -> float:
+    """Somewhere in this span of seconds, so that a thousand streams do not do the same thing at once."""
+    return random.uniform(*span)  # noqa: S311 no secret hangs on it
+
+
+async def _send(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _may_stay(visit: Visit, topic: Topic) -> bool:
+    try:
+        return await hub.ask(partial(admit, visit)) == topic
+    except DatabaseError:
+        return True  # asked again with the next check
+
+
+async def _until_left(receive: Receive, woken: asyncio.Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    woken.set()
