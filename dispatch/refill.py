@@ -31,22 +31,24 @@ NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_
 # R3, in one place: the order of the queue, as its index has it.
 IN_ORDER = "f.expedite DESC, f.due_at, f.received_at, f.id"
 
-FIRST_DOABLE = Statement(f"""
-SELECT f.id FROM ({CAN_DO} AND w.id = %(worker)s) can_do CROSS JOIN LATERAL (
+# With order and LIMIT inside, this is one look-up in the index. Asked for with EXISTS, PostgreSQL may read the whole queue.
+FIRST_OF_TYPE = f"""
+(
     SELECT f.id, f.expedite, f.due_at, f.received_at FROM dispatch_file f
     WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {NOT_PASSED_BACK} ORDER BY {IN_ORDER} LIMIT 1
-) f ORDER BY {IN_ORDER} LIMIT 1
+)
+"""
+
+FIRST_DOABLE = Statement(f"""
+SELECT f.id FROM ({CAN_DO} AND w.id = %(worker)s) can_do CROSS JOIN LATERAL {FIRST_OF_TYPE} f ORDER BY {IN_ORDER} LIMIT 1
 """)
 
 HUNGRY_TEAMS = f"""
 SELECT DISTINCT can_do.team_id FROM ({CAN_DO}) can_do
 JOIN dispatch_queue q ON q.team_id = can_do.team_id
+CROSS JOIN LATERAL {FIRST_OF_TYPE} f
 WHERE (%(team)s::bigint IS NULL OR can_do.team_id = %(team)s)
 AND EXISTS (SELECT FROM dispatch_slot s WHERE s.bin_id = can_do.worker_id AND s.file_id IS NULL AND s.position <= q.bin_size)
-AND EXISTS (
-    SELECT FROM dispatch_file f
-    WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {NOT_PASSED_BACK}
-)
 """
 
 EMPTY_SLOTS = """

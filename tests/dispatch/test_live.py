@@ -124,7 +124,9 @@ def manager():
 
 
 def wall(team, **words):
-    return f"/live/board/{team.slug}/?wall={quote(team.queue.wall_secret)}" + "".join(f"&{k}={v}" for k, v in words.items())
+    return f"/live/board/{team.slug}/?wall={quote(team.queue.wall_secret)}" + "".join(
+        f"&{k}={v}" for k, v in words.items()
+    )
 
 
 def log(claim, number=1):
