@@ -75,7 +75,7 @@ def who_can_help(call: HelpCall) -> list[Worker]:
         competences__skill=call.file.file_type.skill_id,
         competences__level=Level.O,
     )
-    return list((leaders | teachers).exclude(pk=call.worker_id).distinct())
+    return list((leaders | teachers).exclude(help_calls=call).distinct())
 
 
 def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:

@@ -25,7 +25,7 @@ from dispatch.models import (
     State,
     Turn,
 )
-from dispatch.refill import fill_slot, fill_team
+from dispatch.refill import fill_slot, fill_team, first_doable
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -209,9 +209,9 @@ def mark_done(
         if not slot.in_hand:
             raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
         if confirmed is not None:
-            _insist_on_checklist(slot.file_type_id, confirmed)
-        moves.finish(slot, by_id=by.pk, right=right_first_time, cause="", now=now)
-        fill_again(slot, worker=worker, terms=terms, cause="done", now=now)
+            _insist_on_checklist(slot, confirmed)
+        following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
+        moves.finish(slot, following=following, by_id=by.pk, right=right_first_time, now=now)
 
 
 def pass_back(
@@ -388,11 +388,10 @@ def _insist_on_expedite_limit(team_id: int, *, terms: moves.Terms) -> None:
         )
 
 
-def _insist_on_checklist(file_type_id: int, confirmed: Collection[int]) -> None:
-    items = ChecklistItem.objects.filter(file_type=file_type_id).values_list("pk", "text")
-    open_items = [text for pk, text in items if pk not in confirmed]
-    if open_items:
-        raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(open_items)})
+def _insist_on_checklist(slot: moves.Held, confirmed: Collection[int]) -> None:
+    if open_items := set(slot.checklist) - set(confirmed):
+        texts = ChecklistItem.objects.filter(pk__in=open_items).values_list("text", flat=True)
+        raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(texts)})
 
 
 def fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime) -> None:

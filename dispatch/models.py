@@ -326,7 +326,9 @@ class File(models.Model):
     logged_at = models.DateTimeField(_("logged"))
     due_at = models.DateTimeField(_("promise"))
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)
-    turn = models.PositiveSmallIntegerField(_("turn"), choices=Turn.choices, default=Turn.ORDINARY)
+    turn = models.PositiveSmallIntegerField(
+        _("turn"), choices=Turn.choices, default=Turn.ORDINARY, db_default=Turn.ORDINARY
+    )
     kept_for = models.ForeignKey(
         Worker, verbose_name=_("kept for"), on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )

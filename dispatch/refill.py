@@ -13,6 +13,7 @@ from django.utils import timezone
 from dispatch import moves
 from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
 from dispatch.models import Queue
+from dispatch.prepared import Statement
 
 # R4, in one place: who can do which type right now. No bin, not present, not in the team, no skill row: no row here.
 # And R16: when the shift ends in so many minutes (else NULL), only what usually takes no longer.
@@ -35,12 +36,12 @@ AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.wor
 # R3, in one place: the order of the queue, as its index has it.
 IN_ORDER = "f.turn, f.due_at, f.received_at, f.id"
 
-FIRST_DOABLE = f"""
+FIRST_DOABLE = Statement(f"""
 SELECT f.id FROM ({CAN_DO} AND w.id = %(worker)s) can_do CROSS JOIN LATERAL (
     SELECT f.id, f.turn, f.due_at, f.received_at FROM dispatch_file f
     WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {MAY_COME} ORDER BY {IN_ORDER} LIMIT 1
 ) f ORDER BY {IN_ORDER} LIMIT 1
-"""
+""")
 
 HUNGRY_TEAMS = f"""
 SELECT DISTINCT can_do.team_id FROM ({CAN_DO}) can_do
@@ -81,16 +82,19 @@ FROM unnest(%s::bigint[], %s::int[]) AS wanted(file_type_id, number) CROSS JOIN 
 """
 
 
-def fill_slot(slot_id: int, *, worker_id: int, terms: moves.Terms, cause: str, now: datetime) -> bool:
-    """The first file this person can do, into this empty slot; two statements. False when nothing waits for them.
+def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> int | None:
+    """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
+    it). The caller holds the queue."""
+    found = FIRST_DOABLE.rows(worker=worker_id, minutes=_minutes_left(terms, now=now), now=now)
+    return found[0][0] if found else None
 
-    The caller holds the queue. With one empty slot the optimal matching is just this (tested against it).
-    """
-    asked = {"worker": worker_id, "minutes": _minutes_left(terms, now=now), "now": now}
-    found = moves.rows(FIRST_DOABLE, asked)
-    if found:
-        moves.fill([(slot_id, found[0][0])], cause=cause, now=now)
-    return bool(found)
+
+def fill_slot(slot_id: int, *, worker_id: int, terms: moves.Terms, cause: str, now: datetime) -> bool:
+    """The first file this person can do, into this empty slot. False when nothing waits for them. The caller holds the queue."""
+    following = first_doable(worker_id, terms=terms, now=now)
+    if following is not None:
+        moves.fill([(slot_id, following)], cause=cause, now=now)
+    return following is not None
 
 
 def refill(team_id: int, *, cause: str = "sweep", now: datetime | None = None) -> int:

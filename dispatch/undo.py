@@ -61,7 +61,7 @@ def _lay_down(event: Event, by: Worker, now: datetime) -> None:
 
 def _take_back(event: Event, by: Worker, now: datetime) -> None:
     """Done, passed back, shelved, withdrawn: the file returns, to its slot if it had one."""
-    file = File.objects.get(pk=event.file_id)
+    file = _file_of(event)
     PassBack.objects.filter(file=file, worker=event.worker_id, at=event.at).delete()
     flow.end_help([file.pk], cause=_("undone"), by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
@@ -75,7 +75,7 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
 
 def _resume(event: Event, by: Worker, now: datetime) -> None:
     """Not stuck after all: in hand again, unless another file is by now."""
-    flow.end_help([event.file_id] if event.file_id else [], cause=_("undone"), by=by, now=now)
+    flow.end_help([_file_of(event).pk], cause=_("undone"), by=by, now=now)
     if not Slot.objects.filter(bin=event.worker_id, in_hand=True).exists():
         Slot.objects.filter(file=event.file_id).update(in_hand=True, started_at=event.at)
     _note(event, by, now)
@@ -88,19 +88,26 @@ def _call_again(event: Event, by: Worker, now: datetime) -> None:
 
 
 def _in_turn(event: Event, by: Worker, now: datetime) -> None:
-    File.objects.filter(pk=event.file_id).update(expedite=False, expedite_reason="", turn=Turn.ORDINARY)
+    File.objects.filter(pk=_file_of(event).pk).update(expedite=False, expedite_reason="", turn=Turn.ORDINARY)
     _note(event, by, now)
 
 
 def _unlog(event: Event, by: Worker, now: datetime) -> None:
-    assert event.file_id is not None  # a log is of a file
-    told = {"kind": Event.Kind.WITHDRAWN, "by_id": by.pk, "cause": _("logged by mistake"), "now": now}
-    moves.place(event.file_id, State.WAITING, State.WITHDRAWN, undoes=event.pk, **told)
+    moves.place(
+        _file_of(event).pk,
+        State.WAITING,
+        State.WITHDRAWN,
+        kind=Event.Kind.WITHDRAWN,
+        by_id=by.pk,
+        cause=_("logged by mistake"),
+        now=now,
+        undoes=event.pk,
+    )
 
 
 def _be_here(event: Event, by: Worker, now: datetime) -> None:
     """Not away after all: each file that still waits comes back to its slot before the rest is filled."""
-    worker = Worker.objects.get(pk=event.worker_id)
+    worker = _worker_of(event)
     returned = Event.objects.filter(kind=Event.Kind.RETURNED, worker=worker, at=event.at).select_related("file")
     _tell(event, by, now)
     flow.back(worker, by=by, now=now, refilled=False)
@@ -111,7 +118,7 @@ def _be_here(event: Event, by: Worker, now: datetime) -> None:
 
 def _be_away(event: Event, by: Worker, now: datetime) -> None:
     _tell(event, by, now)
-    flow.away(Worker.objects.get(pk=event.worker_id), note=_("undone"), by=by, now=now)
+    flow.away(_worker_of(event), note=_("undone"), by=by, now=now)
 
 
 COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
@@ -134,7 +141,7 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
 
 def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
     """Into the slot it left, as old and as much in hand as it was; kept for its person at the head where that cannot be."""
-    slot = Slot.objects.filter(bin=event.worker_id, position=event.position, bin__worker__is_present=True).first()
+    slot = Slot.objects.filter(bin=event.worker_id, position=event.position or 0, bin__worker__is_present=True).first()
     if slot is None or not _is_cleared(slot, now=now):
         moves_first = Turn.EXPEDITE if file.expedite else Turn.WOKEN
         File.objects.filter(pk=file.pk).update(turn=moves_first, kept_for=event.worker_id, kept_until=now + KEPT_FOR)
@@ -171,9 +178,18 @@ def _as_it_was(file: File, event: Event) -> tuple[datetime | None, datetime | No
     return filled_at, started_at
 
 
+def _file_of(event: Event) -> File:
+    assert event.file is not None  # its kind says so
+    return event.file
+
+
+def _worker_of(event: Event) -> Worker:
+    assert event.worker is not None  # its kind says so
+    return event.worker
+
+
 def _note(event: Event, by: Worker, now: datetime) -> None:
-    assert event.file_id is not None  # what concerns no file is told otherwise
-    moves.note(event.file_id, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
+    moves.note(_file_of(event).pk, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
 
 
 def _tell(event: Event, by: Worker, now: datetime) -> None:

@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='file',
             name='turn',
-            field=models.PositiveSmallIntegerField(choices=[(0, 'expedited'), (1, 'back from the shelf'), (2, 'by promise')], default=2, verbose_name='turn'),
+            field=models.PositiveSmallIntegerField(choices=[(0, 'expedited'), (1, 'back from the shelf'), (2, 'by promise')], db_default=2, default=2, verbose_name='turn'),
         ),
         migrations.AddField(
             model_name='filetype',
