@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backoffice import embedded
 
-PREFIX = "threeslot-test-"
+PREFIX = "threeslot-tests-"
 
 
 def fresh() -> Path:
@@ -33,7 +33,7 @@ def _clear_killed_runs() -> None:
     for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else's
             if _hold(root):
-                for var in root.iterdir():
+                for var in filter(Path.is_dir, root.iterdir()):
                     os.environ["THREESLOT_VAR"] = str(var)
                     embedded.stop_if_unused()
                 shutil.rmtree(root, ignore_errors=True)

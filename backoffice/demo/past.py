@@ -24,7 +24,7 @@ from backoffice.demo.office import Office, Person, Work
 from backoffice.demo.outside import Absence, Arrival
 from backoffice.demo.story import Story
 from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
-from dispatch.models import Event, File, PassBack, Slot, State
+from dispatch.models import Event, File, PassBack, Slot, State, Turn
 from skills.models import Role, Worker
 
 SIGMA = 0.7
@@ -155,6 +155,7 @@ class Past:
             due_at=self._book.due_at(file_type, customer_id=arrival.customer.pk, received_at=arrival.received_at),
             weight=file_type.weight,
             expedite=bool(arrival.expedite_reason),
+            turn=Turn.EXPEDITE if arrival.expedite_reason else Turn.ORDINARY,
             expedite_reason=arrival.expedite_reason,
         )
         self.files.append(file)
@@ -305,7 +306,7 @@ class Past:
 
 
 def _order(file: File) -> Order:
-    return not file.expedite, file.due_at, file.received_at, file.pk
+    return file.turn, file.due_at, file.received_at, file.pk
 
 
 def _empty(slot: Slot, at: datetime) -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dispatch import flow, intake, intake_rows, moves, tables
+from dispatch import flow, intake, intake_rows, moves, tables, wake_ups
 from dispatch.models import Agreement, Customer, Event, File, FileType, Queue, Tally
 from skills.models import Level, Skill, Team
 from tests import office
@@ -247,7 +247,7 @@ def test_the_number_of_statements_is_the_same_for_many_rows(team):
 
 def test_teams_that_got_files_are_woken_once_each(team, django_capture_on_commit_callbacks, monkeypatch):
     woken = []
-    monkeypatch.setattr(flow, "_enqueue_refill", woken.append)
+    monkeypatch.setattr(wake_ups, "_enqueue_refill", woken.append)
     other = office.team("Motor")
     office.file_type("Glass", other)
     office.file_type("Unused", office.team("Idle"))
