@@ -197,5 +197,8 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line", "filters": ["unasked"]},
     },
     "root": {"handlers": ["stderr"], "level": env_text("LOG_LEVEL", "WARNING")},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},  # a 4xx is an answer, and no trouble of ours
+    },
 }

@@ -79,4 +79,4 @@ def _drop_databases() -> None:
 
     connection.close()
     for name in (BARE, SMALL, LARGE, IMPORT):
-        _run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        _run(f"DROP DATABASE IF EXISTS {name}")

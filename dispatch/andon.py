@@ -10,6 +10,7 @@ from dispatch import flow, moves
 from dispatch.models import Event, HelpCall, Queue
 from skills.models import Level, Worker
 
+RECENT = 40  # help calls whose causes are offered again
 RECURS_AFTER = 3  # times
 RECURS_WITHIN = 10  # working days
 
@@ -25,18 +26,21 @@ class HelpCallEnded(flow.Refused):
 def stuck(
     worker: Worker, position: int, *, reason: str, file: int | None = None, by: Worker, now: datetime
 ) -> HelpCall:
-    """Call for help on the file in hand; another may then be started. Raises ReasonMissing, NotInHand, AlreadyStuck."""
+    """Call for help on the file in hand; another may then be started. Takes the place of a call that came with the file.
+
+    Raises ReasonMissing, NotInHand, AlreadyStuck.
+    """
     reason = reason.strip()
     if not reason:
         raise flow.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
     with transaction.atomic():
         moves.take(flow.team_of(worker))
-        held = moves.held_by(worker.pk)
-        slot = flow.slot_of(held, position, file=file)
+        slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
         if not slot.in_hand:
             raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
-        if any(each.is_stuck for each in held):
+        if flow.stuck_file(worker) is not None:
             raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
+        flow.end_help([slot.file_id], cause=_("called for again"), by=by, now=now)
         moves.lay_down(slot.slot_id)
         moves.note(slot.file_id, kind=Event.Kind.STUCK, by_id=by.pk, cause=reason[:300], now=now)
         return HelpCall.objects.create(
@@ -76,6 +80,20 @@ def who_can_help(call: HelpCall) -> list[Worker]:
         competences__level=Level.O,
     )
     return list((leaders | teachers).exclude(help_calls=call).distinct())
+
+
+def recent_causes(team_id: int) -> list[str]:
+    """What help calls of this team ended with lately, as people wrote it, each once; the latest first."""
+    ended = HelpCall.objects.filter(team=team_id, ended_at__isnull=False).exclude(cause__in=ended_by_itself())
+    found: dict[str, str] = {}
+    for cause in ended.order_by("-ended_at").values_list("cause", flat=True)[:RECENT]:
+        found.setdefault(cause.casefold(), cause)
+    return list(found.values())
+
+
+def ended_by_itself() -> list[str]:
+    """What a help call ends with when its file has left: no cause of anything."""
+    return [_("passed back"), _("away"), _("withdrawn"), _("shelved"), _("undone"), _("done"), _("called for again")]
 
 
 def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:

@@ -1,15 +1,16 @@
-"""What a person's bin page shows: plain values, five statements at most, whatever the number of files."""
+"""What a person's bin page shows: plain values, seven statements at most, whatever the number of files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from dispatch import moves
+from dispatch import moves, receipts
 from dispatch.calendars import Calendar
-from dispatch.models import ChecklistItem, Event, File, Queue, Slot
+from dispatch.models import ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Worker, short_name
 
 QUARTER = 900  # seconds, as the tallies count
@@ -31,6 +32,28 @@ FROM dispatch_tally WHERE team_id = %(team)s AND (kind = 'waiting' OR quarter_at
 
 
 @dataclass(frozen=True)
+class Help:
+    """An open help call on a file in a slot; `came` is who came to help, empty while nobody has."""
+
+    call_id: int
+    reason: str
+    raised_at: datetime
+    came: str
+    came_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A file that waits on others."""
+
+    place_id: int
+    file_id: int
+    reference: str
+    reason: str
+    wake_at: datetime
+
+
+@dataclass(frozen=True)
 class Held:
     """A file in a slot. `here` and `in_hand_for` are working time of the team; `in_hand_for` is None until it is started."""
 
@@ -49,6 +72,7 @@ class Held:
     here: timedelta
     in_hand_for: timedelta | None
     is_overdue: bool
+    help: Help | None
 
     @property
     def is_in_hand(self) -> bool:
@@ -89,8 +113,11 @@ class MyBin:
     is_present: bool
     away_until: datetime | None
     size: int
-    front: Held | None  # in hand, or the next one to take in hand
+    front: Held | None  # in hand, or the next one to take in hand; never one that waits for help
     others: tuple[Held, ...]  # oldest first
+    shelf: tuple[Shelved, ...]  # the first to wake first
+    shelf_limit: int
+    wake_choices: tuple[tuple[str, datetime], ...]
     checklist: tuple[tuple[int, str], ...]
     story: Story | None
     today: TeamToday
@@ -111,7 +138,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     now = now.astimezone(ZoneInfo(calendar.zone))
     slots = list(Slot.objects.filter(bin=worker.pk).select_related("file__file_type", "file__customer"))
     held = _in_order(slots, calendar=calendar, now=now)
-    front = held[0] if held else None
+    front = next((each for each in held if each.help is None), None)
     return MyBin(
         team=queue.team.name,
         now=now,
@@ -119,7 +146,10 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,
         size=len(slots),
         front=front,
-        others=tuple(held[1:]),
+        others=tuple(each for each in held if each is not front),
+        shelf=_shelf(worker, now=now),
+        shelf_limit=queue.shelf_limit,
+        wake_choices=wake_choices(calendar, now=now),
         checklist=_checklist(front),
         story=_story(front) if front else None,
         today=_team_today(queue, calendar=calendar, now=now),
@@ -130,10 +160,45 @@ def _in_order(slots: Iterable[Slot], *, calendar: Calendar, now: datetime) -> li
     """The file in hand first, then the oldest, as R10 has it."""
     filled = [(slot, slot.file) for slot in slots if slot.file]
     filled.sort(key=lambda pair: (not pair[0].in_hand, pair[0].filled_at, pair[0].position))
-    return [_held(slot, file, calendar=calendar, now=now) for slot, file in filled]
+    calls = _help([file for _slot, file in filled], now=now)
+    return [_held(slot, file, calls.get(file.pk), calendar=calendar, now=now) for slot, file in filled]
 
 
-def _held(slot: Slot, file: File, *, calendar: Calendar, now: datetime) -> Held:
+def _help(files: list[File], *, now: datetime) -> dict[int, Help]:
+    """By file, the help calls that are open."""
+    calls = HelpCall.objects.filter(file__in=files, ended_at=None).select_related("answered_by")
+    return {
+        call.file_id: Help(
+            call_id=call.pk,
+            reason=call.reason,
+            raised_at=call.raised_at.astimezone(now.tzinfo),
+            came=call.answered_by.get_short_name() if call.answered_by else "",
+            came_at=call.answered_at.astimezone(now.tzinfo) if call.answered_at else None,
+        )
+        for call in calls
+    }
+
+
+def _shelf(worker: Worker, *, now: datetime) -> tuple[Shelved, ...]:
+    places = ShelfPlace.objects.filter(worker=worker).select_related("file").order_by("wake_at", "place")
+    return tuple(
+        Shelved(each.pk, each.file_id, each.file.reference, each.reason, each.wake_at.astimezone(now.tzinfo))
+        for each in places
+    )
+
+
+def wake_choices(calendar: Calendar, *, now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """When a file may usefully wake: starts of work to come, each once, with its name; the nearest first."""
+    today = now.date()
+    days = [(_("Next working day"), 1), (_("In three days"), 3), (_("Next week"), 7 - today.weekday())]
+    named: dict[date, str] = {}
+    for name, ahead in days:
+        day = calendar.next_working_day(today + timedelta(ahead - 1))
+        named[day] = _("Tomorrow") if day == today + timedelta(1) else name
+    return tuple((name, calendar.start_of_work(day).astimezone(now.tzinfo)) for day, name in sorted(named.items()))
+
+
+def _held(slot: Slot, file: File, call: Help | None, *, calendar: Calendar, now: datetime) -> Held:
     return Held(
         position=slot.position,
         file_id=file.pk,
@@ -150,6 +215,7 @@ def _held(slot: Slot, file: File, *, calendar: Calendar, now: datetime) -> Held:
         here=calendar.working_time_between(slot.filled_at or now, now),
         in_hand_for=calendar.working_time_between(slot.started_at, now) if slot.started_at else None,
         is_overdue=file.due_at < now,
+        help=call,
     )
 
 
@@ -162,25 +228,30 @@ def _checklist(front: Held | None) -> tuple[tuple[int, str], ...]:
 def _story(front: Held) -> Story:
     kinds = [Event.Kind.FILLED, Event.Kind.PASSED_BACK, Event.Kind.RETURNED]
     found = list(
-        Event.objects.filter(file=front.file_id, kind__in=kinds).order_by("pk").values_list("kind", "cause", "by__name")
+        Event.objects.filter(file=front.file_id, kind__in=kinds)
+        .order_by("pk")
+        .values_list("kind", "cause", "by__name", "receipt")
     )
-    filled_by = [cause for kind, cause, _who in found if kind == Event.Kind.FILLED]
+    filled_by = [(cause, receipt) for kind, cause, _who, receipt in found if kind == Event.Kind.FILLED]
     return Story(
-        why=_why(front, cause=filled_by[-1] if filled_by else ""),
-        passed_back=tuple((short_name(who or ""), said) for kind, said, who in found if kind == Event.Kind.PASSED_BACK),
+        why=_why(*filled_by[-1]) if filled_by else "",
+        passed_back=tuple(
+            (short_name(who or ""), said) for kind, said, who, _ in found if kind == Event.Kind.PASSED_BACK
+        ),
         notes=tuple(
-            (short_name(who or ""), said) for kind, said, who in found if kind == Event.Kind.RETURNED and said != "away"
+            (short_name(who or ""), said)
+            for kind, said, who, _ in found
+            if kind == Event.Kind.RETURNED and said != "away"
         ),
     )
 
 
-def _why(front: Held, *, cause: str) -> str:
-    """No more than is true: one slot got the first file this person can do; several at once were matched (R6)."""
-    if front.expedite_reason:
-        return _("expedited: %(reason)s") % {"reason": front.expedite_reason}
-    if cause in ("done", "pass back"):
-        return _("when your slot fell empty, it had the earliest promise among those you can do.")
-    return _("several slots were filled together, earliest promises first, so that as many as possible have work.")
+def _why(cause: str, facts: dict[str, Any] | None) -> str:
+    """The receipt of the refill in words; an act of a person that was taken back, and what is older than receipts, have none."""
+    receipt = receipts.read(facts)
+    if receipt is None:
+        return _("it came back when something was undone.") if cause == "undone" else _("it was first in order.")
+    return receipt.words(receipts.names_in([receipt]))
 
 
 def _team_today(queue: Queue, *, calendar: Calendar, now: datetime) -> TeamToday:

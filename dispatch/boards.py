@@ -8,16 +8,22 @@ from itertools import groupby
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from dispatch import moves, tallies
+from django.db.models import OuterRef, Subquery
+
+from dispatch import help_wanted, moves, tallies
 from dispatch.calendars import Calendar
-from dispatch.models import Queue, Slot
-from skills.models import Role, Team, initials, short_name
+from dispatch.help_wanted import HelpWanted
+from dispatch.models import HelpCall, Queue, Slot
+from skills.models import Role, Team, Worker, initials, short_name
 
 # What a worker's own page depends on, in a few bytes.
 BIN_MARKS = """
 SELECT w.id, md5(concat_ws(' ', w.team_id, w.is_present, w.away_until,
-    string_agg(concat_ws(',', s.position, s.file_id, s.in_hand), ';' ORDER BY s.position)))
+    string_agg(concat_ws(',', s.position, s.file_id, s.in_hand, h.id, h.answered_by_id), ';' ORDER BY s.position),
+    (SELECT string_agg(concat_ws(',', p.file_id, p.wake_at), ';' ORDER BY p.place)
+     FROM dispatch_shelfplace p WHERE p.worker_id = w.id)))
 FROM skills_worker w LEFT JOIN dispatch_slot s ON s.bin_id = w.id
+    LEFT JOIN dispatch_helpcall h ON h.file_id = s.file_id AND h.ended_at IS NULL
 WHERE w.id = ANY(%s) GROUP BY w.id
 """
 
@@ -37,6 +43,7 @@ class SlotView:
     age: timedelta = timedelta()
     is_aged: bool = False
     is_ageing: bool = False
+    stuck_for: timedelta | None = None  # working time since help was called; None unless the call is open
 
     def is_due_on(self, day: date) -> bool:
         return self.due_at is not None and self.due_at.date() == day
@@ -54,6 +61,7 @@ class BinView:
     is_back_today: bool  # expected, by `away_until`
     slots: tuple[SlotView, ...]
     clogged_for: timedelta | None
+    username: str = ""
 
     @property
     def is_clogged(self) -> bool:
@@ -101,6 +109,7 @@ class Board:
     oldest_days: int | None  # of the files that wait or are in a slot
     oldest_promise_days: int | None
     bins: tuple[BinView, ...]
+    help_calls: tuple[HelpWanted, ...]
 
     @property
     def days_of_work(self) -> float | None:
@@ -139,7 +148,7 @@ class TeamLine:
 
 
 def team_board(team: Team, *, now: datetime) -> Board:
-    """The board of a team at an instant, in four statements. Raises Queue.DoesNotExist for a team without a central queue."""
+    """The board of a team at an instant, in five statements. Raises Queue.DoesNotExist for a team without a central queue."""
     queue = Queue.objects.select_related("calendar").get(team=team)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
@@ -174,6 +183,7 @@ def team_board(team: Team, *, now: datetime) -> Board:
         oldest_days=oldest_days,
         oldest_promise_days=promise_days,
         bins=bins,
+        help_calls=help_wanted.open_calls(team.pk, now=now),
     )
 
 
@@ -198,6 +208,12 @@ def all_teams(*, now: datetime) -> list[TeamLine]:
     return [
         _line(team, bins[team.pk], waiting=waiting.get(team.pk, 0), pace=means.get((team.pk, "done"))) for team in teams
     ]
+
+
+def bin_of(worker: Worker, *, now: datetime) -> BinView | None:
+    """One bin of a team's board; None for who has none. Raises Queue.DoesNotExist for a team without a central queue."""
+    queue = Queue.objects.select_related("calendar").get(team=worker.team_id)
+    return next((bin for bin in _bins([queue], now=now) if bin.worker_id == worker.pk), None)
 
 
 def bin_marks(worker_ids: Iterable[int]) -> dict[int, str]:
@@ -225,9 +241,11 @@ def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) 
 def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
     """The bins of these teams in order of names. Who is no worker any more is still shown while a file is with them."""
     queue_of = {queue.team_id: queue for queue in queues}
+    open_call = HelpCall.objects.filter(file=OuterRef("file"), ended_at=None)
     slots = (
         Slot.objects.filter(bin__worker__team__in=list(queue_of), bin__worker__is_active=True)
         .select_related("bin__worker", "file__file_type__skill")
+        .annotate(called_at=Subquery(open_call.values("raised_at")))
         .order_by("bin__worker__name", "bin", "position")
     )
     found = [list(of_bin) for _, of_bin in groupby(slots, key=attrgetter("bin_id"))]
@@ -257,6 +275,7 @@ def _bin(slots: list[Slot], *, queue: Queue, names: Counter[str], now: datetime)
         is_back_today=away_until is not None and away_until.date() == calendar.local_day(now),
         slots=views,
         clogged_for=_clogged_for(views, after=timedelta(minutes=queue.clogged_after)),
+        username=worker.username,
     )
 
 
@@ -267,6 +286,7 @@ def _slot(slot: Slot, *, calendar: Calendar, now: datetime) -> SlotView:
     zone = ZoneInfo(calendar.zone)
     age = calendar.working_time_between(slot.filled_at, now)
     limit = timedelta(minutes=file.file_type.aged_after)
+    called_at = slot.called_at  # type: ignore[attr-defined]  # annotated by `_bins`
     return SlotView(
         position=slot.position,
         reference=file.reference,
@@ -279,11 +299,13 @@ def _slot(slot: Slot, *, calendar: Calendar, now: datetime) -> SlotView:
         age=age,
         is_aged=age > limit,
         is_ageing=limit / 2 < age <= limit,
+        stuck_for=calendar.working_time_between(called_at, now) if called_at else None,
     )
 
 
 def _clogged_for(slots: tuple[SlotView, ...], *, after: timedelta) -> timedelta | None:
-    """How long a bin has been clogged up (R21): full and nothing left it for that long, or a file beyond its type's limit.
+    """How long a bin has been clogged up (R21): full and nothing left it for that long, a file beyond its type's limit, or a
+    help call that is open.
 
     Whatever leaves a full bin is replaced at once, so a full bin has stood still since its youngest file came.
     """
@@ -291,7 +313,9 @@ def _clogged_for(slots: tuple[SlotView, ...], *, after: timedelta) -> timedelta 
     still = min((slot.age for slot in filled), default=timedelta())
     if len(filled) == len(slots) and still > after:
         return still
-    return max((slot.age for slot in filled if slot.is_aged), default=None)
+    stands = [slot.age for slot in filled if slot.is_aged]
+    stands += [slot.stuck_for for slot in filled if slot.stuck_for is not None]
+    return max(stands, default=None)
 
 
 def _days_of_work(waiting: int, pace: float | None) -> float | None:

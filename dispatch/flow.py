@@ -25,7 +25,7 @@ from dispatch.models import (
     State,
     Turn,
 )
-from dispatch.refill import fill_slot, fill_team, first_doable
+from dispatch.refill import CAN_DO, fill_slot, fill_team, first_doable
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -133,7 +133,7 @@ def log(
         if existing:
             return _same_or_refuse(existing, content), False
         if expedite_reason:
-            _insist_on_expedite_limit(file_type.team_id, terms=terms)
+            insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
         file_id = moves.log(
             **content,
             team=file_type.team_id,
@@ -176,13 +176,14 @@ def start(worker: Worker, position: int, *, file: int | None = None, by: Worker,
         slot = slot_of(held, position, file=file)
         if slot.in_hand:
             return
-        if slot.is_stuck:
+        stuck_on = stuck_file(worker)
+        if slot.file_id == stuck_on:
             raise StillStuck(_("%(reference)s waits for help. End the help call with its cause first.") % vars_of(slot))
         if any(each.in_hand for each in held):
             raise AnotherInHand(
                 _("Another file is in hand. Finish it, shelve it, pass it back or call for help on it first.")
             )
-        first = next(each for each in held if not each.is_stuck)
+        first = next(each for each in held if each.file_id != stuck_on)
         if slot != first:
             raise NotNext(_("%(reference)s is next: it has been in your bin longest.") % vars_of(first))
         moves.start(slot, by_id=by.pk, now=now)
@@ -210,8 +211,11 @@ def mark_done(
             raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
         if confirmed is not None:
             _insist_on_checklist(slot, confirmed)
+        if slot.is_stuck:
+            end_help([slot.file_id], cause=_("done"), by=by, now=now)
         following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
-        moves.finish(slot, following=following, by_id=by.pk, right=right_first_time, now=now)
+        file_id, receipt = following or (None, None)
+        moves.finish(slot, following=file_id, receipt=receipt, by_id=by.pk, right=right_first_time, now=now)
 
 
 def pass_back(
@@ -240,6 +244,7 @@ def pass_back(
         )
         end_help([slot.file_id], cause=_("passed back"), by=by, now=now)
         moves.give_back([slot], kind=Event.Kind.PASSED_BACK, by_id=by.pk, cause=reason[:300], now=now)
+        File.objects.filter(pk=slot.file_id, kept_for=worker).update(kept_for=None, kept_until=None)
         _call_for_help_if_passed_back_again(slot, reason=reason, now=now)
         fill_again(slot, worker=worker, terms=terms, cause="pass back", now=now)
         wake(slot.team_id)
@@ -262,11 +267,13 @@ def away(
         moves.take(team_id)
         left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
         held = moves.held_by(worker.pk)
-        File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
         if held:
-            end_help([slot.file_id for slot in held], cause=_("away"), by=by or worker, now=now)
+            HelpCall.objects.filter(worker=worker, ended_at=None).update(
+                ended_at=now, ended_by=by or worker, cause=_("away")
+            )
             by_id, cause = by.pk if by else None, note[:300] or "away"
             moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
+        File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
         if left:
             _tell(Event.Kind.AWAY, worker, by=by, cause=note[:300], now=now)
         wake(team_id)
@@ -340,7 +347,7 @@ def expedite(file: File, *, reason: str, by: Worker, now: datetime) -> None:
         raise ReasonMissing(_("Say why this file goes first; everybody sees the reason."))
     with transaction.atomic():
         terms = moves.take(file.team_id)
-        _insist_on_expedite_limit(file.team_id, terms=terms)
+        insist_on_expedite_limit(file.team_id, limit=terms.expedite_limit)
         waiting = File.objects.filter(pk=file.pk, state=State.WAITING, expedite=False)
         if not waiting.update(expedite=True, expedite_reason=reason[:200], turn=Turn.EXPEDITE):
             raise NotWaiting(
@@ -365,6 +372,24 @@ def slot_of(held: list[moves.Held], position: int, *, file: int | None) -> moves
     raise SlotEmpty(_("This slot is empty by now. Nothing was changed."))
 
 
+def stuck_file(worker: Worker) -> int | None:
+    """The file in their bin on which this person called for help. A call because a file was passed back twice (R14) is about
+    the file and stops nobody from working it."""
+    return HelpCall.objects.filter(worker=worker, ended_at=None).values_list("file", flat=True).first()
+
+
+CAN_TAKE = f"""
+SELECT FROM ({CAN_DO} AND w.id = %(worker)s) can_do JOIN dispatch_file f USING (file_type_id)
+WHERE f.id = %(file)s
+AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = can_do.worker_id)
+"""
+
+
+def can_take(worker_id: int, file_id: int) -> bool:
+    """Whether this person is here, can do this file (R4) and never passed it back (R14)."""
+    return bool(moves.rows(CAN_TAKE, {"worker": worker_id, "file": file_id, "minutes": None}))
+
+
 def vars_of(slot: moves.Held) -> dict[str, str]:
     return {"reference": slot.reference}
 
@@ -380,11 +405,12 @@ def _call_for_help_if_passed_back_again(slot: moves.Held, *, reason: str, now: d
         HelpCall.objects.create(team_id=slot.team_id, file_id=slot.file_id, reason=reason[:200], raised_at=now)
 
 
-def _insist_on_expedite_limit(team_id: int, *, terms: moves.Terms) -> None:
-    if moves.open_expedites(team_id) >= terms.expedite_limit:
+def insist_on_expedite_limit(team_id: int, *, limit: int) -> None:
+    """Room for one more. Raises ExpediteLimitReached."""
+    if moves.open_expedites(team_id) >= limit:
         raise ExpediteLimitReached(
             _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
-            % {"limit": terms.expedite_limit}
+            % {"limit": limit}
         )
 
 

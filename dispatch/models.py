@@ -380,6 +380,10 @@ class File(models.Model):
                 name="open_expedites",
                 condition=Q(expedite=True, state__in=["waiting", "in_slot", "shelved"]),
             ),
+            # Few, and asked for at every refill.
+            models.Index(
+                fields=["team"], name="kept_for_somebody", condition=Q(state="waiting", kept_for__isnull=False)
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="state_is_known", condition=Q(state__in=State.values)),
@@ -718,3 +722,27 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quarter_at:%Y-%m-%d %H:%M}: {self.count}"
+
+
+class LedgerRun(models.Model):
+    """What a check of the books found (R20). `differences` are lines as `check_ledger` prints them; none when the books balance."""
+
+    at = models.DateTimeField(_("checked"), db_index=True)
+    files = models.PositiveBigIntegerField(_("files"))
+    events = models.PositiveBigIntegerField(_("events"))
+    differences = models.JSONField(_("differences"), default=list)
+    is_ok = models.BooleanField(_("the books balance"))
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+        verbose_name = _("check of the books")
+        verbose_name_plural = _("checks of the books")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="books_that_balance_differ_nowhere",
+                condition=Q(is_ok=True, differences=[]) | (Q(is_ok=False) & ~Q(differences=[])),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"

@@ -12,6 +12,7 @@ from django.db import connection
 
 from dispatch.models import QueueMissing
 from dispatch.prepared import Statement
+from dispatch.receipts import Receipt
 
 
 class MovedMeanwhile(RuntimeError):
@@ -84,10 +85,10 @@ WITH finished AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM following f
     WHERE t.team_id = f.team_id AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', f.due_at, 'epoch')
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
-SELECT team_id, id, 'done', %(by)s, %(cause)s, 'in_slot', 'done', bin_id, position, %(now)s FROM finished, slot
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, receipt)
+SELECT team_id, id, 'done', %(by)s, %(cause)s, 'in_slot', 'done', bin_id, position, %(now)s, NULL FROM finished, slot
 UNION ALL
-SELECT team_id, id, 'filled', NULL, 'done', 'waiting', 'in_slot', bin_id, position, %(now)s FROM following, slot
+SELECT team_id, id, 'filled', NULL, 'done', 'waiting', 'in_slot', bin_id, position, %(now)s, %(receipt)s::jsonb FROM following, slot
 """)
 
 RETURN = """
@@ -111,20 +112,20 @@ FROM returned JOIN leaving ON leaving.file_id = returned.id
 
 FILL = """
 WITH fill AS (
-    SELECT * FROM unnest(%(slots)s::bigint[], %(files)s::bigint[]) AS pair(slot_id, file_id)
+    SELECT * FROM unnest(%(slots)s::bigint[], %(files)s::bigint[], %(receipts)s::jsonb[]) AS pair(slot_id, file_id, receipt)
 ), moved AS (
     UPDATE dispatch_file f SET state = 'in_slot' FROM fill WHERE f.id = fill.file_id AND f.state = 'waiting'
     RETURNING f.id, f.team_id, f.due_at
 ), filled AS (
     UPDATE dispatch_slot s SET file_id = fill.file_id, filled_at = %(now)s, empty_since = NULL
-    FROM fill WHERE s.id = fill.slot_id AND s.empty_since IS NOT NULL RETURNING s.bin_id, s.position, s.file_id
+    FROM fill WHERE s.id = fill.slot_id AND s.empty_since IS NOT NULL RETURNING s.bin_id, s.position, s.file_id, fill.receipt
 ), counted AS (
     UPDATE dispatch_tally t SET count = t.count - gone.count
     FROM (SELECT team_id, date_bin('15 minutes', due_at, 'epoch') AS quarter_at, count(*) FROM moved GROUP BY 1, 2) gone
     WHERE t.team_id = gone.team_id AND t.kind = 'waiting' AND t.quarter_at = gone.quarter_at
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
-SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, receipt)
+SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s, filled.receipt
 FROM moved JOIN filled ON filled.file_id = moved.id
 """
 
@@ -220,11 +221,25 @@ def start(held: Held, *, by_id: int, now: datetime) -> None:
 
 
 def finish(
-    held: Held, *, following: int | None = None, by_id: int, right: bool, cause: str = "", now: datetime
+    held: Held,
+    *,
+    following: int | None = None,
+    receipt: Receipt | None = None,
+    by_id: int,
+    right: bool,
+    cause: str = "",
+    now: datetime,
 ) -> None:
-    """Slot to done, and the following file, if there is one, from the queue into the slot."""
+    """Slot to done, and the following file, if there is one, from the queue into the slot, with its receipt."""
     moved = FINISH.count(
-        slot=held.slot_id, file=held.file_id, following=following, by=by_id, right=right, cause=cause, now=now
+        slot=held.slot_id,
+        file=held.file_id,
+        following=following,
+        receipt=receipt.as_json() if receipt else None,
+        by=by_id,
+        right=right,
+        cause=cause,
+        now=now,
     )
     _insist(moved, wanted=1 if following is None else 2)
 
@@ -268,10 +283,13 @@ def note(
     _insist(_count(NOTE, {"file": file_id, **told}), wanted=1)
 
 
-def fill(pairs: Sequence[tuple[int, int]], *, cause: str, now: datetime) -> None:
-    """Queue to slots: pairs of slot and file ids."""
+def fill(
+    pairs: Sequence[tuple[int, int]], *, receipts: Sequence[Receipt] = (), cause: str, now: datetime
+) -> None:
+    """Queue to slots: pairs of slot and file ids, with a receipt each where the refill chose them."""
     slots, files = [slot for slot, _ in pairs], [file for _, file in pairs]
-    moved = _count(FILL, {"slots": slots, "files": files, "cause": cause, "now": now})
+    written = [receipt.as_json() for receipt in receipts]
+    moved = _count(FILL, {"slots": slots, "files": files, "receipts": written, "cause": cause, "now": now})
     _insist(moved, wanted=len(pairs))
 
 

@@ -5,27 +5,36 @@ has no LATERAL. No scanning window: what nobody present can do is never read.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
-from dispatch import moves
-from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
+from dispatch import moves, receipts
+from dispatch.matching import Candidate, EmptySlot, Fill, Hand, enough_candidates, match
 from dispatch.models import Queue
 from dispatch.prepared import Statement
+from dispatch.receipts import Obstacle, Receipt, Skipped
 
-# R4, in one place: who can do which type right now. No bin, not present, not in the team, no skill row: no row here.
-# And R16: when the shift ends in so many minutes (else NULL), only what usually takes no longer.
-CAN_DO = """
-SELECT w.id AS worker_id, w.team_id, t.id AS file_type_id
+# R4, in one place: whose work is which type. No bin, no worker, not in the team: no row here; nor, right now, who is not present.
+WORKS = """
 FROM skills_worker w
 JOIN dispatch_bin b ON b.worker_id = w.id
 JOIN dispatch_filetype t ON t.team_id = w.team_id
 LEFT JOIN skills_competence c ON c.worker_id = w.id AND c.skill_id = t.skill_id
-WHERE w.is_present AND w.is_active AND 'worker' = ANY(w.roles) AND (t.is_open OR c.level >= t.least_level)
-AND (%(minutes)s::int IS NULL OR t.usual_minutes <= %(minutes)s)
+WHERE w.is_active AND 'worker' = ANY(w.roles)
 """
+HERE = f"{WORKS} AND w.is_present"
+IS_ABLE = "(t.is_open OR coalesce(c.level >= t.least_level, FALSE))"  # no skill row: not able
+
+# R16: when the shift ends in so many minutes (else NULL), only what usually takes no longer.
+FITS = "(%(minutes)s::int IS NULL OR coalesce(t.usual_minutes <= %(minutes)s, FALSE))"
+
+CAN_DO = f"SELECT w.id AS worker_id, w.team_id, t.id AS file_type_id {HERE} AND {IS_ABLE} AND {FITS}"
 
 # R13 and R14: a file just woken is kept for whoever knows it, and what somebody passed back never comes to them again.
 MAY_COME = """
@@ -44,8 +53,35 @@ FIRST_OF_TYPE = f"""
 )
 """
 
+# What a receipt says of a file (R19).
+FACTS = "f.id, f.reference, f.turn, f.expedite_reason, f.kept_for_id"
+PLACE = "f.turn, f.due_at, f.received_at, f.id"
+
+# The first file that this person can do, and what comes before it and why it is not for them: the first file of each other type,
+# and those of their own types that are withheld from them. A look-up in an index for each, at any length of the queue.
 FIRST_DOABLE = Statement(f"""
-SELECT f.id FROM ({CAN_DO} AND w.id = %(worker)s) can_do CROSS JOIN LATERAL {FIRST_OF_TYPE} f ORDER BY {IN_ORDER} LIMIT 1
+WITH can_do AS (
+    SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
+        CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle
+    {HERE} AND w.id = %(worker)s
+)
+SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level FROM (
+    SELECT f.*, can_do.obstacle, can_do.skill_id, can_do.least_level FROM can_do CROSS JOIN LATERAL (
+        SELECT {FACTS}, f.due_at, f.received_at FROM dispatch_file f
+        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND (can_do.obstacle <> '' OR ({MAY_COME}))
+        ORDER BY {IN_ORDER} LIMIT 1
+    ) f
+    UNION ALL
+    SELECT f.*, 'passed_back', NULL, 0 FROM dispatch_passback p CROSS JOIN LATERAL (
+        SELECT {FACTS}, f.due_at, f.received_at FROM dispatch_file f JOIN can_do USING (file_type_id)
+        WHERE f.id = p.file_id AND f.state = 'waiting' AND can_do.obstacle = '' OFFSET 0
+    ) f WHERE p.worker_id = %(worker)s
+    UNION ALL
+    SELECT {FACTS}, f.due_at, f.received_at, 'kept', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
+    WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.kept_for_id IS NOT NULL AND f.kept_for_id <> %(worker)s
+        AND f.kept_until > %(now)s AND can_do.obstacle = ''
+        AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
+) f LEFT JOIN skills_skill k ON k.id = f.skill_id ORDER BY {IN_ORDER}
 """)
 
 HUNGRY_TEAMS = f"""
@@ -66,36 +102,79 @@ ABILITIES = f"""
 SELECT worker_id, array_agg(file_type_id) FROM ({CAN_DO} AND w.team_id = %(team)s) can_do GROUP BY worker_id
 """
 
-WITHHELD = """
-SELECT p.worker_id, f.id, f.file_type_id FROM dispatch_passback p JOIN dispatch_file f ON f.id = p.file_id
+WITHHELD = f"""
+SELECT p.worker_id, f.file_type_id, {PLACE}, f.reference, 'passed_back', NULL
+FROM dispatch_passback p JOIN dispatch_file f ON f.id = p.file_id
 WHERE f.state = 'waiting' AND p.worker_id = ANY(%(workers)s)
-UNION
-SELECT w.id, f.id, f.file_type_id FROM dispatch_file f, unnest(%(workers)s::bigint[]) AS w(id)
+UNION ALL
+SELECT w.id, f.file_type_id, {PLACE}, f.reference, 'kept', f.kept_for_id
+FROM dispatch_file f, unnest(%(workers)s::bigint[]) AS w(id)
 WHERE f.state = 'waiting' AND f.team_id = %(team)s AND f.kept_for_id IS NOT NULL AND f.kept_for_id <> w.id
-    AND f.kept_until > %(now)s
+    AND f.kept_until > %(now)s AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = w.id)
 """
 
 CANDIDATES = f"""
-SELECT f.id, f.file_type_id, f.turn, f.due_at, f.received_at
+SELECT f.file_type_id, {PLACE}, f.reference, f.expedite_reason, f.kept_for_id
 FROM unnest(%s::bigint[], %s::int[]) AS wanted(file_type_id, number) CROSS JOIN LATERAL (
     SELECT * FROM dispatch_file f WHERE f.file_type_id = wanted.file_type_id AND f.state = 'waiting'
     ORDER BY {IN_ORDER} LIMIT wanted.number
 ) f
 """
 
+# The first file of each type of the team, whoever can do it.
+HEADS = f"""
+SELECT t.id, {PLACE}, f.reference, CASE WHEN {FITS} THEN 'skill' ELSE 'time' END, coalesce(k.name, ''), t.least_level
+FROM dispatch_filetype t LEFT JOIN skills_skill k ON k.id = t.skill_id CROSS JOIN LATERAL (
+    SELECT * FROM dispatch_file f WHERE f.file_type_id = t.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT 1
+) f WHERE t.team_id = %(team)s
+"""
 
-def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> int | None:
+
+class Following(NamedTuple):
+    """The file that comes into a slot, and the receipt for it."""
+
+    file: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A file that a refill may go past, for the receipts: its type, its place in the order, and what is said of it."""
+
+    file_type: int
+    order: tuple[Any, ...]
+    said: Skipped
+
+
+def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> Following | None:
     """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
     it). The caller holds the queue."""
-    found = FIRST_DOABLE.rows(worker=worker_id, minutes=_minutes_left(terms, now=now), now=now)
-    return found[0][0] if found else None
+    minutes = minutes_left(terms, now=now)
+    skipped = []
+    for file, reference, turn, reason, kept_for, obstacle, skill, level in FIRST_DOABLE.rows(
+        worker=worker_id, team=terms.team_id, minutes=minutes, now=now
+    ):
+        if not obstacle:
+            is_kept = kept_for == worker_id
+            return Following(file, receipts.write(turn=turn, reason=reason, is_kept=is_kept, skipped=skipped))
+        is_named = obstacle == Obstacle.SKILL
+        skipped.append(
+            Skipped(
+                reference,
+                obstacle,
+                skill=skill if is_named else "",
+                level=level if is_named else 0,
+                worker=kept_for if obstacle == Obstacle.KEPT else None,
+            )
+        )
+    return None
 
 
 def fill_slot(slot_id: int, *, worker_id: int, terms: moves.Terms, cause: str, now: datetime) -> bool:
     """The first file this person can do, into this empty slot. False when nothing waits for them. The caller holds the queue."""
     following = first_doable(worker_id, terms=terms, now=now)
     if following is not None:
-        moves.fill([(slot_id, following)], cause=cause, now=now)
+        moves.fill([(slot_id, following.file)], receipts=[following.receipt], cause=cause, now=now)
     return following is not None
 
 
@@ -115,10 +194,12 @@ def refill(team_id: int, *, cause: str = "sweep", now: datetime | None = None) -
 
 def fill_team(terms: moves.Terms, *, cause: str, now: datetime) -> int:
     """As `refill`, within a transaction that holds the queue already."""
-    hands, type_of = _hands(terms, now=now)
-    fills = match(hands, _candidates(hands, type_of))
+    hands, withheld = _hands(terms, now=now)
+    candidates = _candidates(hands, {each.order[-1]: each.file_type for of in withheld.values() for each in of})
+    fills = match(hands, [candidate for candidate, _ in candidates.values()])
     if fills:
-        moves.fill([(fill.slot, fill.file) for fill in fills], cause=cause, now=now)
+        written = list(_receipts(fills, hands, candidates, withheld, _heads(terms, now=now)))
+        moves.fill([(fill.slot, fill.file) for fill in fills], receipts=written, cause=cause, now=now)
     return len(fills)
 
 
@@ -127,36 +208,100 @@ def hungry_teams(team_id: int | None = None, *, now: datetime) -> list[int]:
     return [row[0] for row in moves.rows(HUNGRY_TEAMS, {"team": team_id, "minutes": None, "now": now})]
 
 
-def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, int]]:
-    """Everybody with an empty slot and something they can do; and the type of each waiting file withheld from one of them."""
-    asked = {"team": terms.team_id, "size": terms.bin_size, "minutes": _minutes_left(terms, now=now), "now": now}
+def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, list[Passed]]]:
+    """Everybody with an empty slot and something they can do; and the waiting files withheld from each of them."""
+    asked = {"team": terms.team_id, "size": terms.bin_size, "minutes": minutes_left(terms, now=now), "now": now}
     empty: defaultdict[int, list[EmptySlot]] = defaultdict(list)
     for worker_id, slot_id, since in moves.rows(EMPTY_SLOTS, asked):
         empty[worker_id].append(EmptySlot(since=since, slot=slot_id))
-    withheld: defaultdict[int, set[int]] = defaultdict(set)
-    type_of: dict[int, int] = {}
-    for worker_id, file_id, file_type_id in moves.rows(WITHHELD, asked | {"workers": list(empty)}):
-        withheld[worker_id].add(file_id)
-        type_of[file_id] = file_type_id
+    withheld: defaultdict[int, list[Passed]] = defaultdict(list)
+    for worker_id, file_type, *order, reference, obstacle, kept_for in moves.rows(
+        WITHHELD, asked | {"workers": list(empty)}
+    ):
+        withheld[worker_id].append(Passed(file_type, tuple(order), Skipped(reference, obstacle, worker=kept_for)))
     hands = [
-        Hand(worker, tuple(empty[worker]), can_do=frozenset(types), passed_back=frozenset(withheld[worker]))
+        Hand(
+            worker,
+            tuple(empty[worker]),
+            can_do=frozenset(types),
+            passed_back=frozenset(each.order[-1] for each in withheld[worker]),
+        )
         for worker, types in moves.rows(ABILITIES, asked)
         if worker in empty
     ]
-    return hands, type_of
+    return hands, withheld
 
 
-def _candidates(hands: list[Hand], type_of: dict[int, int]) -> list[Candidate]:
+class Told(NamedTuple):
+    """What the receipt says of a file that was given out."""
+
+    reference: str
+    expedite_reason: str
+    kept_for: int | None
+
+
+def _candidates(hands: list[Hand], type_of: dict[int, int]) -> dict[int, tuple[Candidate, Told]]:
     """The first waiting files of each type, just as many as the best answer can depend on."""
     wanted = enough_candidates(hands, type_of)
-    found = moves.rows(CANDIDATES, [list(wanted), list(wanted.values())])
+    return {
+        order[-1]: (Candidate(order[-1], file_type, order=tuple(order)), Told(reference, reason, kept_for))
+        for file_type, *order, reference, reason, kept_for in moves.rows(
+            CANDIDATES, [list(wanted), list(wanted.values())]
+        )
+    }
+
+
+def _heads(terms: moves.Terms, *, now: datetime) -> list[Passed]:
+    asked = {"team": terms.team_id, "minutes": minutes_left(terms, now=now)}
     return [
-        Candidate(file, file_type, order=(turn, due_at, received_at, file))
-        for file, file_type, turn, due_at, received_at in found
+        Passed(
+            file_type,
+            tuple(order),
+            Skipped(reference, obstacle, skill=skill, level=level)
+            if obstacle == Obstacle.SKILL
+            else Skipped(reference, obstacle),
+        )
+        for file_type, *order, reference, obstacle, skill, level in moves.rows(HEADS, asked)
     ]
 
 
-def _minutes_left(terms: moves.Terms, *, now: datetime) -> int | None:
+def _receipts(
+    fills: Sequence[Fill],
+    hands: Sequence[Hand],
+    candidates: dict[int, tuple[Candidate, Told]],
+    withheld: dict[int, list[Passed]],
+    heads: Sequence[Passed],
+) -> Iterator[Receipt]:
+    """One a fill. Whatever a person can do and comes earlier was given out in the same refill, too (see `matching`)."""
+    hand_of = {hand.worker: hand for hand in hands}
+    for fill in fills:
+        hand, (file, told) = hand_of[fill.worker], candidates[fill.file]
+        before = [each for each in heads if each.file_type not in hand.can_do]
+        before += [each for each in withheld.get(fill.worker, ()) if each.file_type in hand.can_do]
+        given = list(islice(_given(fill, hand, fills, candidates), receipts.NAMED + 1))
+        passed = sorted((each for each in before + given if each.order < file.order), key=lambda each: each.order)
+        yield receipts.write(
+            turn=file.order[0],
+            reason=told.expedite_reason,
+            is_kept=told.kept_for == fill.worker,
+            skipped=[each.said for each in passed],
+            together=bool(given),
+        )
+
+
+def _given(
+    mine: Fill, hand: Hand, fills: Sequence[Fill], candidates: dict[int, tuple[Candidate, Told]]
+) -> Iterator[Passed]:
+    """Earlier files that this person could have got and somebody else did, in order."""
+    for fill in fills:  # in the order of their files
+        if fill.file == mine.file:
+            return
+        file, told = candidates[fill.file]
+        if fill.worker != mine.worker and file.file_type in hand.can_do and file.file not in hand.passed_back:
+            yield Passed(file.file_type, file.order, Skipped(told.reference, Obstacle.GIVEN, worker=fill.worker))
+
+
+def minutes_left(terms: moves.Terms, *, now: datetime) -> int | None:
     """Minutes to the end of work, in the last minutes of a shift in which the team lets only come what fits (R16); else None."""
     if not terms.last_minutes:
         return None

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import Queue
-from skills.models import Role, Team, Worker
+from dispatch.models import FileType, HelpCall, Queue
+from skills.models import Competence, Level, Role, Team, Worker
 
 Rule = Callable[[Worker], bool]
 
@@ -29,7 +30,30 @@ def may_work_a_bin(person: Worker) -> bool:
 
 def may_share_wall(person: Worker, team: Team) -> bool:
     """The wall link opens the board without a sign-in, so only those who answer for the team hand it out."""
-    return person.has_role(Role.MANAGER) or (person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists())
+    return person.has_role(Role.MANAGER) or leads(person, team)
+
+
+def leads(person: Worker, team: Team) -> bool:
+    """Who answers for the team's day: says who is here and who is not, and plans absences."""
+    return person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists()
+
+
+def calls_for(person: Worker, team: Team) -> QuerySet[HelpCall]:
+    """The help calls of a team that this person may answer and end here: all of them as its leader, otherwise those on a
+    skill that they can teach. One's own call is ended in one's own bin."""
+    calls = HelpCall.objects.filter(team=team).exclude(worker=person)
+    if leads(person, team):
+        return calls
+    return calls.filter(file__file_type__skill__in=_taught_by(person))
+
+
+def may_be_called(person: Worker, team: Team) -> bool:
+    """Whether help calls of this team can ever be for this person."""
+    return leads(person, team) or FileType.objects.filter(team=team, skill__in=_taught_by(person)).exists()
+
+
+def _taught_by(person: Worker) -> QuerySet[Competence, dict[str, int]]:
+    return Competence.objects.filter(worker=person, level=Level.O).values("skill")
 
 
 def opens_wall(queue: Queue, secret: str) -> bool:

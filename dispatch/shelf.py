@@ -68,9 +68,14 @@ def rouse(place: ShelfPlace, *, by: Worker | None, now: datetime) -> None:
             place.file_id, State.SHELVED, State.WAITING, kind=Event.Kind.WOKEN, by_id=by.pk if by else None, now=now
         )
         File.objects.filter(pk=place.file_id, expedite=False).update(turn=Turn.WOKEN)
-        if Worker.objects.filter(pk=place.worker_id, is_present=True).exists():
-            File.objects.filter(pk=place.file_id).update(kept_for=place.worker_id, kept_until=now + KEPT_FOR)
+        keep(place.file_id, worker_id=place.worker_id, now=now)
         wake(place.file.team_id)
+
+
+def keep(file_id: int, *, worker_id: int, now: datetime) -> None:
+    """For a while only this person gets the waiting file; if they cannot take it now, it is kept for nobody."""
+    kept_for = worker_id if flow.can_take(worker_id, file_id) else None
+    File.objects.filter(pk=file_id).update(kept_for=kept_for, kept_until=now + KEPT_FOR if kept_for else None)
 
 
 def rouse_due(*, now: datetime) -> int:

@@ -1,19 +1,19 @@
 """Undo (R18): every act of a person can be taken back for a minute, by a compensating act that obeys R1 like any other.
 
 What the act freed may be filled by then. A file that comes back gets its slot again when that is empty, or when the file in
-it was not started yet: that one returns to its place in the queue. Otherwise the file waits at the head of the queue, kept
-for its person. Nothing is ever taken out of somebody's hands.
+it was not started yet: that one returns to its place in the queue. Otherwise, and when its person cannot take it any more,
+the file waits at the head of the queue, kept for its person while they can. Nothing is ever taken out of somebody's hands.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves
-from dispatch.models import Event, File, HelpCall, PassBack, ShelfPlace, Slot, State, Turn
-from dispatch.shelf import KEPT_FOR
+from dispatch import flow, moves, shelf
+from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -45,10 +45,39 @@ def undo(event: Event, *, by: Worker, now: datetime) -> None:
         moves.take(event.team_id)
         if Event.objects.filter(undoes=event).exists():
             raise CannotBeUndone(_("This was undone already."))
-        if event.file_id and Event.objects.filter(file=event.file_id, pk__gt=event.pk).exists():
-            raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
+        _insist_that_nothing_followed(event)
         compensate(event, by, now)
         wake(event.team_id)
+
+
+def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
+    """Undo the event with this number, and say in a sentence what became of it. Raises as `undo` does."""
+    event = Event.objects.filter(pk=event_id).select_related("file", "worker").first()
+    if event is None:
+        raise CannotBeUndone(_("There is nothing to undo."))
+    undo(event, by=by, now=now)
+    if event.file is None:
+        return _("Undone.")
+    event.file.refresh_from_db(fields=["state"])
+    if event.file.state == State.WAITING:
+        said = _("Undone: %(reference)s waits at the head of the queue, kept for you.")
+    else:
+        said = _("Undone: %(reference)s is as it was.")
+    return said % {"reference": event.file.reference}
+
+
+def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int | None:
+    """The event of what this person did to a file (to nobody's file: away, back) at this very instant, for `undo`."""
+    done = Event.objects.filter(file=file, kind=kind, by=person, at=at)
+    return done.order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _insist_that_nothing_followed(event: Event) -> None:
+    since = Event.objects.filter(pk__gt=event.pk)
+    if event.file_id and since.filter(file=event.file_id).exists():
+        raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
+    if not event.file_id and since.filter(file=None, worker=event.worker_id).exists():
+        raise TooLate(_("This person has come or gone again since. Nothing was changed."))
 
 
 # --- Compensations ---------------------------------------------------------------------------------------------------------
@@ -60,8 +89,9 @@ def _lay_down(event: Event, by: Worker, now: datetime) -> None:
 
 
 def _take_back(event: Event, by: Worker, now: datetime) -> None:
-    """Done, passed back, shelved, withdrawn: the file returns, to its slot if it had one."""
+    """Done, passed back, shelved, withdrawn: the file returns, to its slot if it had one, else to the queue."""
     file = _file_of(event)
+    _insist_on_room(file)
     PassBack.objects.filter(file=file, worker=event.worker_id, at=event.at).delete()
     flow.end_help([file.pk], cause=_("undone"), by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
@@ -71,19 +101,47 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
         moves.place(file.pk, file.state, State.WAITING, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
     if event.worker_id and event.from_state == State.IN_SLOT:
         _into_its_slot(file, event, now=now)
+    _reopen_help(event)
+
+
+def _insist_on_room(file: File) -> None:
+    """Undo is no side door: not past the expedites the team allows (R3), nor past a rework that began (R17)."""
+    if file.state not in (State.DONE, State.WITHDRAWN):
+        return
+    if file.expedite:
+        limit = Queue.objects.values_list("expedite_limit", flat=True).get(team=file.team_id)
+        flow.insist_on_expedite_limit(file.team_id, limit=limit)
+    if file.reworks.exclude(state=State.WITHDRAWN).exists():
+        raise TooLate(_("A rework of this file has begun. Withdraw that first."))
+    if file.rework_of and file.rework_of.state != State.DONE:
+        raise TooLate(_("The file that this was a rework of is not done any more. Nothing was changed."))
 
 
 def _resume(event: Event, by: Worker, now: datetime) -> None:
     """Not stuck after all: in hand again, unless another file is by now."""
     flow.end_help([_file_of(event).pk], cause=_("undone"), by=by, now=now)
+    _reopen_help(event)
     if not Slot.objects.filter(bin=event.worker_id, in_hand=True).exists():
         Slot.objects.filter(file=event.file_id).update(in_hand=True, started_at=event.at)
     _note(event, by, now)
 
 
 def _call_again(event: Event, by: Worker, now: datetime) -> None:
-    call = HelpCall.objects.filter(file=event.file_id, ended_at=event.at)
-    call.update(ended_at=None, ended_by=None, cause="")
+    if not _reopen_help(event):
+        raise TooLate(_("This person has called for help on another file since. Nothing was changed."))
+    _note(event, by, now)
+
+
+def _unanswer(event: Event, by: Worker, now: datetime) -> None:
+    """Help does not come after all: the call waits for somebody again."""
+    HelpCall.objects.filter(file=event.file_id, ended_at=None).update(answered_at=None, answered_by=None)
+    _note(event, by, now)
+
+
+def _stay_away(event: Event, by: Worker, now: datetime) -> None:
+    """Not coming to help after all."""
+    coming = HelpCall.objects.filter(file=event.file_id, ended_at=None, answered_by=event.by, answered_at=event.at)
+    coming.update(answered_by=None, answered_at=None)
     _note(event, by, now)
 
 
@@ -114,6 +172,7 @@ def _be_here(event: Event, by: Worker, now: datetime) -> None:
     for each in returned:
         if each.file and not Event.objects.filter(file=each.file_id, pk__gt=each.pk).exists():
             _into_its_slot(each.file, each, now=now)
+            _reopen_help(each)
 
 
 def _be_away(event: Event, by: Worker, now: datetime) -> None:
@@ -129,6 +188,8 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.SHELVED: _take_back,
     Event.Kind.WITHDRAWN: _take_back,
     Event.Kind.STUCK: _resume,
+    Event.Kind.ANSWERED: _stay_away,
+    Event.Kind.ANSWERED: _unanswer,
     Event.Kind.UNSTUCK: _call_again,
     Event.Kind.EXPEDITED: _in_turn,
     Event.Kind.AWAY: _be_here,
@@ -141,10 +202,12 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
 
 def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
     """Into the slot it left, as old and as much in hand as it was; kept for its person at the head where that cannot be."""
-    slot = Slot.objects.filter(bin=event.worker_id, position=event.position or 0, bin__worker__is_present=True).first()
-    if slot is None or not _is_cleared(slot, now=now):
-        moves_first = Turn.EXPEDITE if file.expedite else Turn.WOKEN
-        File.objects.filter(pk=file.pk).update(turn=moves_first, kept_for=event.worker_id, kept_until=now + KEPT_FOR)
+    worker_id = event.worker_id or 0
+    still_there = Slot.objects.filter(position__lte=F("bin__worker__team__queue__bin_size"))
+    slot = still_there.filter(bin=worker_id, position=event.position).first()
+    if slot is None or not flow.can_take(worker_id, file.pk) or not _is_cleared(slot, now=now):
+        File.objects.filter(pk=file.pk, expedite=False).update(turn=Turn.WOKEN)
+        shelf.keep(file.pk, worker_id=worker_id, now=now)
         return
     moves.fill([(slot.pk, file.pk)], cause="undone", now=now)
     filled_at, started_at = _as_it_was(file, event)
@@ -158,7 +221,7 @@ def _is_cleared(slot: Slot, *, now: datetime) -> bool:
     if slot.file_id is None:
         return True
     [held] = [each for each in moves.held_by(slot.bin_id) if each.slot_id == slot.pk]
-    if held.in_hand or held.is_stuck:
+    if held.in_hand or HelpCall.objects.filter(file=held.file_id, worker=slot.bin_id, ended_at=None).exists():
         return False
     moves.give_back([held], kind=Event.Kind.RETURNED, by_id=None, cause="undone", now=now)
     return True
@@ -176,6 +239,20 @@ def _as_it_was(file: File, event: Event) -> tuple[datetime | None, datetime | No
         elif kind in (Event.Kind.STUCK, Event.Kind.UNDONE):
             started_at = None
     return filled_at, started_at
+
+
+def _reopen_help(event: Event) -> bool:
+    """The help call that this act ended is open again, unless its file left the bin or its person called on another since."""
+    call = HelpCall.objects.filter(file=event.file_id, ended_at=event.at).order_by("pk").last()
+    if call is None or HelpCall.objects.filter(file=event.file_id, ended_at=None).exists():
+        return False
+    if call.worker_id and (
+        HelpCall.objects.filter(worker=call.worker_id, ended_at=None).exists()
+        or not Slot.objects.filter(bin=call.worker_id, file=event.file_id).exists()
+    ):
+        return False
+    HelpCall.objects.filter(pk=call.pk).update(ended_at=None, ended_by=None, cause="")
+    return True
 
 
 def _file_of(event: Event) -> File:

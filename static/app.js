@@ -3,7 +3,7 @@
 const page = document.documentElement;
 const typing = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
 
-// --- Keys: data-key="d" on a button, link or summary. Off for whoever switched them off (WCAG 2.1.4).
+// --- Keys: data-key="d" (or "u z", either) on a button, link or summary. Off for whoever switched them off (WCAG 2.1.4).
 
 function keysAreOn() {
   try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
@@ -20,7 +20,7 @@ function showKeys() {
 }
 
 function withKey(key) {
-  return [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility() && !each.disabled);
+  return [...document.querySelectorAll(`[data-key~="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility() && !each.disabled);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -51,14 +51,26 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// --- Openers: one open at a time, the first field focused, Escape closes.
+// --- Openers: one open at a time, the whole panel in sight, the first field focused, Escape closes.
 
 document.addEventListener("toggle", (event) => {
   const opener = event.target;
   if (!opener.matches?.("details.opener") || !opener.open) return;
   for (const other of document.querySelectorAll("details.opener[open]")) if (other !== opener) other.open = false;
-  opener.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+  bringIntoSight(opener);
+  opener.querySelector("input:not([type=hidden]), textarea, select")?.focus({ preventScroll: true });
 }, true);
+
+// A panel opens upwards where it has room only there, and is scrolled to where it has room nowhere.
+function bringIntoSight(opener) {
+  const panel = opener.querySelector(".panel");
+  if (!panel) return;
+  opener.removeAttribute("data-up");
+  const { top, bottom, height } = panel.getBoundingClientRect();
+  const room = opener.getBoundingClientRect().top;
+  opener.toggleAttribute("data-up", bottom > innerHeight && top > room && height + 16 < room);
+  panel.scrollIntoView({ block: "nearest" });
+}
 
 function closeOpeners(from) {
   for (const opener of document.querySelectorAll("details:is(.opener, .menu)[open]")) {

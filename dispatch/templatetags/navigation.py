@@ -14,17 +14,17 @@ register = template.Library()
 
 @register.inclusion_tag("_nav.html", takes_context=True)
 def navigation(context: dict[str, Any], *, without: str = "") -> dict[str, Any]:
-    """The links this person may follow, the current page marked. Empty for strangers and on a page without a request.
+    """Where else this person may go: the page one is on is its own title, and no link. Empty for strangers and on a page
+    without a request.
 
-    `without` names a page whose title in the header says already where one is.
+    `without` names the page one is on where its address does not tell, as when an act under another address answers with it.
     """
     request = context.get("request")
     person = getattr(request, "user", None)
     if request is None or not isinstance(person, Worker):
         return {"links": []}
-    hidden = reverse(without) if without else ""
-    links = [(url, name, request.path == url) for url, name in _links(person) if url != hidden]
-    return {"links": links}
+    here = {request.path, reverse(without) if without else ""}
+    return {"links": [(url, name) for url, name in _links(person) if url not in here]}
 
 
 def _links(person: Worker) -> list[tuple[str, str]]:

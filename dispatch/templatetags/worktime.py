@@ -42,6 +42,18 @@ def weekday_clock(at: datetime) -> str:
 
 
 @register.filter
+def weekday_date_clock(at: datetime) -> str:
+    """ "Thu 5 Mar, 09:00" in the instant's own zone."""
+    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, "D j M"), "time": clock(at)}
+
+
+@register.filter
+def date_time_local(at: datetime) -> str:
+    """ "2026-03-05T09:00" in the instant's own zone, as a field of that type has it."""
+    return f"{at:%Y-%m-%dT%H:%M}"
+
+
+@register.filter
 def seen_from(at: datetime | None, now: datetime) -> str:
     """ "today, 18:00", "tomorrow, 12:00", "Thu 26 Nov, 09:00", in the zone of `now`; empty for None."""
     if at is None:
@@ -49,6 +61,12 @@ def seen_from(at: datetime | None, now: datetime) -> str:
     at = at.astimezone(now.tzinfo)
     days = (at.date() - now.date()).days
     return _("%(day)s, %(time)s") % {"day": _day_name(at, now, days), "time": clock(at)}
+
+
+@register.filter
+def since(at: datetime, now: datetime) -> str:
+    """ "09:05" of today, otherwise as seen from now."""
+    return clock(at) if at.date() == now.date() else seen_from(at, now)
 
 
 def _day_name(at: datetime, now: datetime, days: int) -> str:

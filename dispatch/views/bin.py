@@ -8,52 +8,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
-from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from dispatch import flow, moves, rights
-from dispatch.bins import my_bin
+from dispatch import andon, flow, moves, rights, shelf, undo
+from dispatch.bins import MyBin, my_bin
 from dispatch.boards import bin_marks
-from dispatch.models import Queue
+from dispatch.models import Event, HelpCall, Queue, ShelfPlace
+from dispatch.views.typed import AwayForm, ShelveForm, errors_of, file_shown, number, wall_time_of
 from skills.models import Worker
 
-LONGEST_ID = 20
-SOMETHING_MISSING = (flow.ReasonMissing, flow.ChecklistOpen)
-
-
-class AwayForm(forms.Form):
-    """Note and return of who leaves; `until` is wall time of the team."""
-
-    note = forms.CharField(required=False, max_length=300)
-    until = forms.DateTimeField(
-        required=False,
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
-        error_messages={"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00, or leave it empty.")},
-    )
-
-    def clean_until(self) -> datetime | None:
-        until: datetime | None = self.cleaned_data["until"]
-        if until and until <= timezone.now():
-            raise forms.ValidationError(_("This time is over. Give one to come, or leave it empty."))
-        return until
+SOMETHING_MISSING = (flow.ReasonMissing, flow.ChecklistOpen, shelf.WakeImpossible)
+FILE_IS_STILL_THERE = (andon.AlreadyStuck, shelf.ShelfFull)  # so the form, and what was typed into it, still holds
 
 
 @dataclass(frozen=True)
 class Typed:
     """What the person had filled in when an act could not be done, to be shown again."""
 
-    opener: str = ""  # the form it was: done, pass_back or away
+    opener: str = ""  # the form it was: done, stuck, shelve, pass_back, end_help or away
     confirmed: frozenset[int] = frozenset()
     corrected: bool = False
     reason: str = ""
+    wake: str = ""
+    wake_at: str = ""
     note: str = ""
     until: str = ""
     errors: dict[str, str] = field(default_factory=dict)
@@ -88,9 +71,9 @@ def slots(request: HttpRequest) -> HttpResponse:
 @_verb
 def start(request: HttpRequest, position: int) -> HttpResponse:
     def act(worker: Worker, now: datetime) -> None:
-        flow.start(worker, position, file=_file(request), by=worker, now=now)
+        flow.start(worker, position, file=file_shown(request.POST), by=worker, now=now)
 
-    return _answer(request, act)
+    return _answer(request, act, said=_("%(reference)s is in hand."), kind=Event.Kind.STARTED)
 
 
 @_verb
@@ -101,14 +84,78 @@ def done(request: HttpRequest, position: int) -> HttpResponse:
         flow.mark_done(
             worker,
             position,
-            file=_file(request),
+            file=file_shown(request.POST),
             confirmed=typed.confirmed,
             right_first_time=not typed.corrected,
             by=worker,
             now=now,
         )
 
-    return _answer(request, act, said=_("%(reference)s is done."), typed=typed)
+    return _answer(request, act, said=_("%(reference)s is done."), kind=Event.Kind.DONE, typed=typed)
+
+
+@_verb
+def stuck(request: HttpRequest, position: int) -> HttpResponse:
+    typed = Typed(opener="stuck", reason=request.POST.get("reason", ""))
+
+    def act(worker: Worker, now: datetime) -> None:
+        andon.stuck(worker, position, reason=typed.reason, file=file_shown(request.POST), by=worker, now=now)
+
+    said = _("Help is called for %(reference)s. It stays in its slot; go on with the next one.")
+    return _answer(request, act, said=said, kind=Event.Kind.STUCK, typed=typed)
+
+
+@_verb
+def end_help(request: HttpRequest, call: int) -> HttpResponse:
+    """The help call on a file in one's own bin, whoever came."""
+    typed = Typed(opener="end_help", reason=request.POST.get("cause", ""))
+
+    def act(worker: Worker, now: datetime) -> None:
+        mine = HelpCall.objects.filter(pk=call, file__slot__bin=worker.pk).first()
+        if mine is None:
+            raise andon.HelpCallEnded(_("There is no such help call in your bin any more. Nothing was changed."))
+        andon.end(mine, cause=typed.reason, by=worker, now=now)
+
+    said = _("The help call on %(reference)s has ended. Start it again in its turn.")
+    return _answer(request, act, said=said, kind=Event.Kind.UNSTUCK, typed=typed)
+
+
+@_verb
+def shelve(request: HttpRequest, position: int) -> HttpResponse:
+    written = {name: request.POST.get(name, "") for name in ("reason", "wake", "wake_at")}
+    with wall_time_of(_person(request).team_id):
+        form = ShelveForm(request.POST)
+        is_valid = form.is_valid()
+    typed = Typed(opener="shelve", **written, errors=errors_of(form))
+    if not is_valid:
+        return _page(request, typed=typed, status=422)
+
+    def act(worker: Worker, now: datetime) -> None:
+        shelf.shelve(
+            worker,
+            position,
+            reason=typed.reason,
+            wake_at=form.wakes_at,
+            file=file_shown(request.POST),
+            by=worker,
+            now=now,
+        )
+
+    told = _("%(reference)s is on your shelf and comes back by itself.")
+    return _answer(request, act, said=told, kind=Event.Kind.SHELVED, typed=typed)
+
+
+@_verb
+def take_back(request: HttpRequest, place: int) -> HttpResponse:
+    """Off one's own shelf before its day."""
+
+    def act(worker: Worker, now: datetime) -> None:
+        mine = ShelfPlace.objects.filter(pk=place, worker=worker).select_related("file").first()
+        if mine is None:
+            raise flow.SlotEmpty(_("This file is not on your shelf any more. Nothing was changed."))
+        shelf.rouse(mine, by=worker, now=now)
+
+    return _answer(request, act, said=_("%(reference)s waits at the head of the queue, kept for you."))
 
 
 @_verb
@@ -116,25 +163,25 @@ def pass_back(request: HttpRequest, position: int) -> HttpResponse:
     typed = Typed(opener="pass_back", reason=request.POST.get("reason", ""))
 
     def act(worker: Worker, now: datetime) -> None:
-        flow.pass_back(worker, position, reason=typed.reason, file=_file(request), by=worker, now=now)
+        flow.pass_back(worker, position, reason=typed.reason, file=file_shown(request.POST), by=worker, now=now)
 
-    return _answer(request, act, said=_("%(reference)s is back in the queue, in its old place."), typed=typed)
+    said = _("%(reference)s is back in the queue, in its old place.")
+    return _answer(request, act, said=said, kind=Event.Kind.PASSED_BACK, typed=typed)
 
 
 @_verb
 def away(request: HttpRequest) -> HttpResponse:
-    with timezone.override(_zone_of(request)):
+    with wall_time_of(_person(request).team_id):
         form = AwayForm(request.POST)
         is_valid = form.is_valid()
     note, until = request.POST.get("note", ""), request.POST.get("until", "")
     if not is_valid:
-        errors = {name: " ".join(map(str, texts)) for name, texts in form.errors.items()}
-        return _page(request, typed=Typed(opener="away", note=note, until=until, errors=errors), status=422)
+        return _page(request, typed=Typed(opener="away", note=note, until=until, errors=errors_of(form)), status=422)
 
     def act(worker: Worker, now: datetime) -> None:
         flow.away(worker, note=form.cleaned_data["note"], until=form.cleaned_data["until"], by=worker, now=now)
 
-    return _answer(request, act)
+    return _answer(request, act, said=_("You are away, and your bin is empty."), kind=Event.Kind.AWAY)
 
 
 @_verb
@@ -142,25 +189,41 @@ def back(request: HttpRequest) -> HttpResponse:
     def act(worker: Worker, now: datetime) -> None:
         flow.back(worker, by=worker, now=now)
 
+    return _answer(request, act, said=_("You are here again, and your bin fills itself."), kind=Event.Kind.BACK)
+
+
+@_verb
+def undo_act(request: HttpRequest) -> HttpResponse:
+    def act(worker: Worker, now: datetime) -> str:
+        return undo.undo_by_number(number(request.POST.get("event", "")), by=worker, now=now)
+
     return _answer(request, act)
 
 
 def _answer(
-    request: HttpRequest, act: Callable[[Worker, datetime], None], *, said: str = "", typed: Typed | None = None
+    request: HttpRequest,
+    act: Callable[[Worker, datetime], str | None],
+    *,
+    said: str = "",
+    kind: str = "",
+    typed: Typed | None = None,
 ) -> HttpResponse:
-    """Do it, and answer with what the bin is now."""
+    """Do it, and answer with what the bin is now, what was done (by `said`, unless the act says it), and how to undo it."""
+    now = timezone.now()
     try:
-        act(_person(request), timezone.now())
+        said = act(_person(request), now) or said
     except SOMETHING_MISSING as refused:
         return _page(request, notice=str(refused), typed=typed, status=422)
+    except FILE_IS_STILL_THERE as refused:
+        return _page(request, notice=str(refused), typed=typed, status=409)
     except (flow.Refused, moves.QueueMissing) as refused:
         return _page(request, notice=str(refused), wrote=typed.reason if typed else "", status=409)
     _person(request).refresh_from_db(fields=["is_present", "away_until"])
     said = said % {"reference": request.POST.get("reference", "")}
+    event = undo.act_of(_person(request), kind=kind, file=file_shown(request.POST), at=now) if kind else None
     if request.htmx:  # type: ignore[attr-defined]
-        return _page(request, said=said)
-    if said:
-        messages.success(request, said)
+        return _page(request, said=said, event=event)
+    messages.success(request, said, extra_tags=str(event or ""))
     response = redirect("bin")
     response.status_code = 303
     return response
@@ -172,6 +235,7 @@ def _page(
     notice: str = "",
     wrote: str = "",
     said: str = "",
+    event: int | None = None,
     typed: Typed | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -180,7 +244,7 @@ def _page(
     `wrote` is text that was meant for a file which is no longer there: shown to be copied, never put into another file's form.
     """
     template = "dispatch/_bin_answer.html" if request.htmx else "dispatch/bin.html"  # type: ignore[attr-defined]
-    told = {"status": status, "notice": notice, "wrote": wrote, "said": said}
+    told = {"status": status, "notice": notice, "wrote": wrote, "said": said, "event": event}
     return render(request, template, _shown(request, typed=typed) | told, status=status)
 
 
@@ -189,7 +253,14 @@ def _shown(request: HttpRequest, *, typed: Typed | None = None) -> dict[str, obj
         bin = my_bin(_person(request), now=timezone.now())
     except Queue.DoesNotExist:
         bin = None
-    return {"bin": bin, "typed": typed or Typed()}
+    return {"bin": bin, "typed": typed or Typed(), "causes": _causes(bin, _person(request))}
+
+
+def _causes(bin: MyBin | None, person: Worker) -> list[str]:
+    """What help calls ended with lately, to choose from; asked only where one is to be ended."""
+    if bin is None or person.team_id is None or not any(each.help for each in bin.others):
+        return []
+    return andon.recent_causes(person.team_id)
 
 
 def _person(request: HttpRequest) -> Worker:
@@ -197,21 +268,5 @@ def _person(request: HttpRequest) -> Worker:
     return request.user
 
 
-def _zone_of(request: HttpRequest) -> ZoneInfo | None:
-    name = Queue.objects.filter(team=_person(request).team_id).values_list("calendar__zone", flat=True).first()
-    return ZoneInfo(name) if name else None
-
-
-def _file(request: HttpRequest) -> int | None:
-    """The file the page showed, so that a second click never acts on the one that came after it."""
-    text = request.POST.get("file")
-    return None if text is None else _number(text)
-
-
 def _confirmed(request: HttpRequest) -> frozenset[int]:
-    return frozenset(_number(text) for text in request.POST.getlist("confirmed"))
-
-
-def _number(text: str) -> int:
-    """An id out of a form; 0, which nothing has, for what is none."""
-    return int(text) if text.isdecimal() and len(text) < LONGEST_ID else 0
+    return frozenset(number(text) for text in request.POST.getlist("confirmed"))

@@ -1,5 +1,9 @@
 """The boards of teams: for everybody signed in, and as a wall screen for whoever holds its secret."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -11,10 +15,36 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import live, rights
+from dispatch import andon, live, rights
 from dispatch.boards import Board, all_teams, team_board
+from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from skills.models import Team, Worker
+
+
+@dataclass(frozen=True)
+class Acts:
+    """What one person may do from a team's board: help calls to answer and end and, as its leader, bins to look after."""
+
+    now: datetime
+    calls: tuple[HelpWanted, ...]
+    people: tuple[Worker, ...]
+    causes: list[str]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What there is to say about an act, and what was typed for it."""
+
+    said: str = ""
+    event: int | None = None
+    notice: str = ""
+    status: int = 200
+    call_id: int | None = None
+    cause: str = ""
+
+
+NOTHING_TOLD = Told()
 
 
 @rights.only(rights.may_see_boards)
@@ -34,15 +64,16 @@ def board(request: HttpRequest, team: str) -> HttpResponseBase:
         queue = Queue.objects.filter(team__slug=team).select_related("team").first()
         if queue is None or not rights.opens_wall(queue, secret):
             raise Http404
-        return _page(request, queue.team, wall=secret)
+        return page(request, queue.team, wall=secret)
     if not isinstance(request.user, Worker):
         return redirect_to_login(request.get_full_path())
     if not rights.may_see_boards(request.user):
         raise PermissionDenied
-    return _page(request, get_object_or_404(Team, slug=team), wall="")
+    return page(request, get_object_or_404(Team, slug=team))
 
 
-def _page(request: HttpRequest, team: Team, *, wall: str) -> HttpResponse:
+def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
+    """The whole board, and under it what this person may do from here."""
     try:
         board = team_board(team, now=timezone.now())
     except Queue.DoesNotExist:
@@ -52,8 +83,23 @@ def _page(request: HttpRequest, team: Team, *, wall: str) -> HttpResponse:
         "wall": wall,
         "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
         "wall_url": "" if wall else _wall_url(request, board),
+        "team": team,
+        "acts": acts_of(request.user, team) if isinstance(request.user, Worker) and not wall else None,
+        "told": told,
     }
-    return render(request, "dispatch/board.html", context)
+    return render(request, "dispatch/board.html", context, status=told.status)
+
+
+def acts_of(person: Worker, team: Team) -> Acts | None:
+    """None for whoever is never called here: they need not even ask."""
+    queue = Queue.objects.select_related("calendar").filter(team=team).first()
+    if queue is None or not rights.may_be_called(person, team):
+        return None
+    now = timezone.now().astimezone(ZoneInfo(queue.calendar.zone))
+    mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
+    calls = tuple(call for call in open_calls(team.pk, now=now) if call.call_id in mine)
+    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False) if rights.leads(person, team) else ()
+    return Acts(now, calls, tuple(people), andon.recent_causes(team.pk) if calls else [])
 
 
 def _wall_url(request: HttpRequest, board: Board) -> str:

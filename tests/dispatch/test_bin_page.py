@@ -143,7 +143,7 @@ def test_each_form_says_which_file_it_is_for(page, ada):
     _, form = started(ada)
     shown = page.get("/bin/").content.decode()
     forms = re.findall(r'<form[^>]*action="/bin/\d/[^>]*>.*?</form>', shown, re.DOTALL)
-    assert len(forms) == 2
+    assert len(forms) == 4
     assert all(f'name="file" value="{form["file"]}"' in each for each in forms)
 
 
@@ -219,7 +219,7 @@ def test_the_page_costs_the_same_however_much_waits(page, ada, team, django_asse
     office.log(office.file_type("More", team), 60)
     with django_assert_max_num_queries(len(few)):
         page.get("/bin/")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         my_bin(ada, now=LATER)
 
 

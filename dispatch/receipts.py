@@ -1,0 +1,144 @@
+"""Receipts (R19): why a refill brought this file, and which older ones it went past and why.
+
+A receipt is written in the statement that moves the file and never changed, so it holds facts alone: references, skills, levels and
+the numbers of people. Words are made when somebody reads it, in their language. It is bounded: of each kind of work that this
+person cannot do the first file stands for all, and at most five files are named.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+
+from dispatch.models import Turn
+from skills.models import Level, Worker, short_name
+
+NAMED = 5
+
+
+class Why(TextChoices):
+    """Why this file."""
+
+    EXPEDITED = "expedited"
+    KEPT = "kept"  # back from the shelf, and kept for this person, who knows it
+    WOKEN = "woken"
+    FIRST = "first"  # in order, of those this person can do
+    TOGETHER = "together"  # with other slots, where others were given what came earlier
+
+
+class Obstacle(TextChoices):
+    """Why an earlier file did not come to this person."""
+
+    SKILL = "skill"
+    TIME = "time"
+    PASSED_BACK = "passed_back"
+    KEPT = "kept"
+    GIVEN = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An earlier file. `skill` and `level` are what it needs, `worker` is whom it was kept for or given to."""
+
+    reference: str
+    obstacle: str
+    skill: str = ""
+    level: int = 0
+    worker: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`more`: not every earlier file that was looked at is named. `reason` is that of an expedite."""
+
+    why: str
+    reason: str = ""
+    skipped: tuple[Skipped, ...] = ()
+    more: bool = False
+
+    def as_json(self) -> str:
+        facts: dict[str, Any] = {"why": self.why, "reason": self.reason, "more": self.more}
+        facts["skipped"] = [
+            {name: value for name in Skipped.__slots__ if (value := getattr(each, name))} for each in self.skipped
+        ]
+        return json.dumps({name: value for name, value in facts.items() if value})
+
+    def words(self, names: Mapping[int, str] | None = None) -> str:
+        """Sentences for the person who got the file. `names` are those of the people it speaks of (see `names_in`)."""
+        said = [_why_in_words(self), *(_skipped_in_words(each, names or {}) for each in self.skipped)]
+        if self.more:
+            said.append(_("Others that come earlier did not come to you for reasons of these kinds."))
+        return " ".join(said)
+
+
+def write(
+    *, turn: int, reason: str, is_kept: bool, skipped: Sequence[Skipped] = (), together: bool = False
+) -> Receipt:
+    """The receipt of a file of this turn; `skipped` comes in the order of the queue, and the first ones are named."""
+    if turn == Turn.EXPEDITE:
+        why = Why.EXPEDITED
+    elif turn == Turn.WOKEN:
+        why = Why.KEPT if is_kept else Why.WOKEN
+    else:
+        why = Why.TOGETHER if together else Why.FIRST
+    return Receipt(
+        why=why,
+        reason=reason if why == Why.EXPEDITED else "",
+        skipped=tuple(skipped[:NAMED]),
+        more=len(skipped) > NAMED,
+    )
+
+
+def read(facts: Mapping[str, Any] | None) -> Receipt | None:
+    """Out of an event; None where none was kept."""
+    if not facts:
+        return None
+    skipped = tuple(Skipped(**each) for each in facts.get("skipped", ()))
+    return Receipt(**{**facts, "skipped": skipped})
+
+
+def names_in(receipts: Iterable[Receipt | None]) -> dict[int, str]:
+    """Short names of the people these receipts speak of; no statement when they speak of nobody."""
+    spoken_of = {each.worker for receipt in receipts if receipt for each in receipt.skipped if each.worker}
+    return _names(spoken_of) if spoken_of else {}
+
+
+def _names(pks: Collection[int]) -> dict[int, str]:
+    return {pk: short_name(name) for pk, name in Worker.objects.filter(pk__in=pks).values_list("pk", "name")}
+
+
+def need(skill: str, level: int) -> str:
+    """ "Marine, U": a skill at a least level, in the letters of ILUO."""
+    return f"{skill}, {Level(level).name}"
+
+
+def _why_in_words(receipt: Receipt) -> str:
+    if receipt.why == Why.EXPEDITED:
+        return _("expedited: %(reason)s") % {"reason": receipt.reason.rstrip(".") + "."}
+    return {
+        Why.KEPT: _("back from the shelf, and kept for you, because you know it."),
+        Why.WOKEN: _("back from the shelf, so it goes before the others."),
+        Why.TOGETHER: _("several slots were filled together, so that as many as possible have work."),
+    }.get(Why(receipt.why), _("earliest promise among those you can do."))
+
+
+def _skipped_in_words(each: Skipped, names: Mapping[int, str]) -> str:
+    told = {
+        "reference": each.reference,
+        "need": need(each.skill, each.level) if each.skill else "",
+        "who": names.get(each.worker or 0, _("somebody")),
+    }
+    match each.obstacle:
+        case Obstacle.SKILL:
+            return _("%(reference)s comes earlier but needs %(need)s.") % told
+        case Obstacle.TIME:
+            return _("%(reference)s comes earlier but takes longer than is left today.") % told
+        case Obstacle.PASSED_BACK:
+            return _("%(reference)s comes earlier, but you passed it back.") % told
+        case Obstacle.KEPT:
+            return _("%(reference)s comes earlier but is kept for %(who)s, who knows it.") % told
+        case _:
+            return _("%(reference)s comes earlier; %(who)s got it in the same refill.") % told
