@@ -211,7 +211,7 @@ class CustomerAdmin(admin.ModelAdmin):
 
 @admin.register(WorkCalendar)
 class WorkCalendarAdmin(admin.ModelAdmin):
-    list_display = ("name", "zone", "country", "subdivision")
+    list_display = ("name",)
 
 
 def _person(request: HttpRequest) -> Worker:

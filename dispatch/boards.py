@@ -209,7 +209,7 @@ class Period(NamedTuple):
 
 def team_board(team: Team, *, now: datetime) -> Board:
     """The board of a team at an instant, in four statements. Raises Queue.DoesNotExist for a team without a central queue."""
-    queue = Queue.objects.select_related("calendar").get(team=team)
+    queue = Queue.objects.select_related("calendar__current").get(team=team)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     today = now.date()
@@ -259,7 +259,7 @@ def team_board(team: Team, *, now: datetime) -> Board:
 
 def all_teams(*, now: datetime) -> list[TeamLine]:
     """One line a team, in four statements for all of them."""
-    teams = list(Team.objects.select_related("queue__calendar"))
+    teams = list(Team.objects.select_related("queue__calendar__current"))
     queues = [team.queue for team in teams if hasattr(team, "queue")]
     waiting = dict(moves.rows(WAITING, [[queue.team_id for queue in queues]]))
     past = _past([period for queue in queues for period in _days_of_done(queue, now=now)])

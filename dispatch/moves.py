@@ -113,9 +113,9 @@ FROM moved JOIN filled ON filled.file_id = moved.id
 LOG = """
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason)
+                               expedite, expedite_reason, calendar_version_id)
     VALUES (%(reference)s, %(team)s, %(file_type)s, %(customer)s, %(title)s, 'waiting', %(received_at)s, %(now)s, %(due_at)s,
-            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s)
+            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s, %(calendar_version)s)
     ON CONFLICT (reference) DO NOTHING RETURNING id
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)

@@ -191,7 +191,7 @@ def _person(request: HttpRequest) -> Worker:
 
 
 def _zone_of(request: HttpRequest) -> ZoneInfo | None:
-    name = Queue.objects.filter(team=_person(request).team_id).values_list("calendar__zone", flat=True).first()
+    name = Queue.objects.filter(team=_person(request).team_id).values_list("calendar__current__zone", flat=True).first()
     return ZoneInfo(name) if name else None
 
 
