@@ -29,12 +29,21 @@ def may_work_a_bin(person: Worker) -> bool:
 
 def may_share_wall(person: Worker, team: Team) -> bool:
     """The wall link opens the board without a sign-in, so only those who answer for the team hand it out."""
-    return person.has_role(Role.MANAGER) or (person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists())
+    return person.has_role(Role.MANAGER) or _leads(person, team)
+
+
+def may_repromise(person: Worker, team: Team) -> bool:
+    """A promise given to a customer is taken back by who answers for the team, or who set up its calendar."""
+    return person.has_role(Role.ADMINISTRATOR) or _leads(person, team)
 
 
 def opens_wall(queue: Queue, secret: str) -> bool:
     """Whether this secret opens the team's wall. Takes as long for a near miss as for a wild guess."""
     return secrets.compare_digest(secret.encode(), queue.wall_secret.encode())
+
+
+def _leads(person: Worker, team: Team) -> bool:
+    return person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists()
 
 
 def home_of(person: Worker) -> str:
