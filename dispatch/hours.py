@@ -5,8 +5,9 @@ What cannot be read is refused with a sentence that says what is so and how to w
 
 import re
 from datetime import date, time
-from itertools import pairwise
+from itertools import groupby, pairwise
 
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 
 Texts = list[list[str]]
@@ -34,6 +35,19 @@ def read_day(text: str) -> Texts:
 
 def write_day(spans: Texts) -> str:
     return ", ".join("-".join(span) for span in spans)
+
+
+def write_week(week: list[Texts]) -> str:
+    """ "Mon-Fri 08:00-18:00; Sat 09:00-12:00": days with the same hours together, days off left out."""
+    texts = []
+    for spans, days in groupby(range(len(week)), key=week.__getitem__):
+        numbers = list(days)
+        names = str(WEEKDAYS_ABBR[numbers[0]])
+        if len(numbers) > 1:
+            names += f"-{WEEKDAYS_ABBR[numbers[-1]]}"
+        if spans:
+            texts.append(f"{names} {write_day(spans)}")
+    return "; ".join(texts)
 
 
 def read_exceptions(text: str) -> dict[str, Texts]:

@@ -290,7 +290,9 @@ class Agreement(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(promises.MOST_HOURS)],
     )
-    cut_offs = ArrayField(models.TimeField(null=True), verbose_name=_("cut-off by weekday"), null=True, blank=True)
+    cut_offs = ArrayField(
+        models.TimeField(null=True, blank=True), verbose_name=_("cut-off by weekday"), null=True, blank=True
+    )
     otherwise_by = models.TimeField(_("otherwise next working day by"), null=True, blank=True)
 
     class Meta:

@@ -69,9 +69,7 @@ def repromise(files: Collection[File], *, reason: str, by: Worker, now: datetime
     Those whose promise and version are just these already are left as they are, those that are closed by now too. Raises
     ReasonMissing, and NotOpen when none is open.
     """
-    reason = reason.strip()
-    if not reason:
-        raise ReasonMissing(_("Say why the promise is made anew, so that whoever asks later knows."))
+    cause = _cause(reason)
     with transaction.atomic():
         team_ids = sorted({file.team_id for file in files})
         for team_id in team_ids:  # always in this order, so that two such acts never wait for each other
@@ -81,21 +79,28 @@ def repromise(files: Collection[File], *, reason: str, by: Worker, now: datetime
         )
         if not open_files:
             raise NotOpen(_("None of these files is open any more, so their promises stay as they were."))
-        return _promise(open_files, agreements.book(team_ids), cause=reason[:300], by=by, now=now)
+        return _promise(open_files, agreements.book(team_ids), cause=cause, by=by, now=now)
 
 
 def repromise_all(files: QuerySet[File], *, reason: str, by: Worker, now: datetime) -> Outcome:
-    """As `repromise`, for as many as there are, a transaction for each two thousand of them. Nothing is raised for none."""
+    """As `repromise`, for as many as there are, a transaction for each two thousand of them. Raises ReasonMissing alone."""
+    cause = _cause(reason)
     ids = list(files.filter(state__in=OPEN_STATES).order_by("team", "pk").values_list("pk", flat=True))
     outcome = Outcome(0, 0)
     for first in range(0, len(ids), FILES_AT_ONCE):
         some = ids[first : first + FILES_AT_ONCE]
         try:
-            done = repromise(list(File.objects.filter(pk__in=some)), reason=reason, by=by, now=now)
+            done = repromise(list(File.objects.filter(pk__in=some)), reason=cause, by=by, now=now)
         except NotOpen:
             continue
         outcome = Outcome(outcome.files + done.files, outcome.another + done.another)
     return outcome
+
+
+def _cause(reason: str) -> str:
+    if not reason.strip():
+        raise ReasonMissing(_("Say why the promise is made anew, so that whoever asks later knows."))
+    return reason.strip()[:300]
 
 
 def _promise(files: list[File], book: agreements.Book, *, cause: str, by: Worker, now: datetime) -> Outcome:

@@ -1,10 +1,11 @@
 """Work calendars change by versions: what was promised by one version stays promised, until somebody promises it anew."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from dispatch import moves
 from dispatch.hours import Texts
@@ -68,8 +69,7 @@ def timetable_of(version: CalendarVersion) -> Timetable:
     return Timetable(version.zone, version.week, version.country, version.subdivision, version.exceptions)
 
 
-def promised_by_older_versions(calendar: WorkCalendar) -> QuerySet[File]:
-    """Open files of the teams that work by this calendar, whose promise another version than the one in force gave."""
-    return File.objects.filter(team__queue__calendar=calendar, state__in=OPEN_STATES).exclude(
-        calendar_version=calendar.current_id
-    )
+def promised_by_other_versions(calendars: Iterable[WorkCalendar]) -> QuerySet[File]:
+    """Open files of the teams that work by these calendars, whose promise another version than the one in force gave."""
+    open_files = File.objects.filter(team__queue__calendar__in=calendars, state__in=OPEN_STATES)
+    return open_files.exclude(calendar_version=F("team__queue__calendar__current"))

@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
             model_name="agreement",
             name="cut_offs",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.TimeField(null=True),
+                base_field=models.TimeField(blank=True, null=True),
                 blank=True,
                 null=True,
                 size=None,

@@ -45,7 +45,7 @@ def test_a_file_keeps_the_promise_and_the_version_of_its_intake(team):
     before.refresh_from_db()
     assert (before.calendar_version.number, after.calendar_version.number) == (1, 2)
     assert before.due_at - after.due_at == timedelta(hours=2)
-    assert list(timetables.promised_by_older_versions(calendar)) == [before]
+    assert list(timetables.promised_by_other_versions([calendar])) == [before]
     assert before.calendar_version.hours().end_of_work(NOW.date()) == NOW.replace(hour=17)
 
 
