@@ -25,7 +25,7 @@ check: .venv/test.stamp
 	@$(PY) -m ruff format --check --quiet || { echo "Format these: $(PY) -m ruff format"; exit 1; }
 	@$(PY) -m mypy
 	@$(PY) .venv/bin/lint-imports --no-logo
-	@$(PY) -m djlint --quiet --check --lint templates
+	@$(PY) -m djlint --quiet --lint templates
 	@$(PY) manage.py check --fail-level WARNING
 	@$(PY) manage.py makemigrations --check --dry-run
 

@@ -12,16 +12,20 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
 
-pages: Any = WSGIMiddleware(get_wsgi_application(), workers=int(os.environ.get("WEB_THREADS") or 10))
+django_pages: Any = get_wsgi_application()
+pages: Any = WSGIMiddleware(django_pages, workers=int(os.environ.get("WEB_THREADS") or 10))
 
 from dispatch import live  # noqa: E402 the apps have to be there
 
 
 async def application(scope: live.Message, receive: live.Receive, send: live.Send) -> None:
-    if scope["type"] == "lifespan":
-        _end_streams_on_signals()
     if scope["type"] == "http" and scope["path"].startswith("/live/"):
         await live.application(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        _end_streams_on_signals()
+        await pages(scope, receive, send)
+        live.hub.stop()
+        live.hub.close()
     else:
         await pages(scope, receive, send)
 

@@ -5,6 +5,7 @@ of being refused. Every member holds the reading end of a pipe; when the family 
 so do the members.
 """
 
+import contextlib
 import errno
 import fcntl
 import http.client
@@ -23,9 +24,11 @@ import django_rq
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 from redis import RedisError
 
-from backoffice import embedded, lifeline
+from backoffice import demo, embedded, lifeline
+from backoffice.demo.office import PASSWORD
 from skills.models import Worker
 
 LISTEN_VARIABLE = "THREESLOT_LISTEN_FD"
@@ -193,7 +196,8 @@ def _prepare() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     if _wants_demo():
         say("The database is empty: making the demo office (THREESLOT_DEMO=0 leaves it empty).")
-        call_command("demo")
+        with contextlib.suppress(demo.NotEmpty):
+            demo.make(now=timezone.now())
     connections.close_all()
 
 
@@ -213,6 +217,15 @@ def _announce(address: str, family: Family) -> None:
             family._keep_member(member)
         time.sleep(0.15)
     say(f"Threeslot is ready at {address}")
+    if _has_demo_people():
+        say(f"It is the demo office. Sign in as {', '.join(demo.SIGN_INS)}; the password is {PASSWORD}.")
+
+
+def _has_demo_people() -> bool:
+    """Whether the sign-ins of the demo office still open its doors."""
+    found = Worker.objects.filter(username__in=demo.SIGN_INS, is_active=True).in_bulk(field_name="username")
+    connections.close_all()
+    return len(found) == len(demo.SIGN_INS) and found[demo.SIGN_INS[0]].check_password(PASSWORD)
 
 
 def _states(listener: socket.socket) -> dict[str, str] | None:

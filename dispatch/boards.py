@@ -1,67 +1,17 @@
-"""What boards show: plain values, a constant number of statements whatever the number of files and people.
-
-Waiting files are never counted here. The tallies (`Tally`) hold their number by quarter of an hour; the one quarter that is
-going on is looked up exactly in the index of waiting files.
-"""
+"""What boards show: plain values, a constant number of statements whatever the number of files and people."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from itertools import groupby, islice
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from dispatch import moves
+from dispatch import moves, tallies
 from dispatch.calendars import Calendar
 from dispatch.models import Queue, Slot
 from skills.models import Role, Team, initials, short_name
-
-USUAL_WEEKS = 6
-PACE_DAYS = 10
-QUARTER = 900  # seconds
-MIDNIGHT = time(0)
-
-# The quarter that is going on holds promises that are past and promises to come. The latter are looked up and taken away: they are
-# few, because promises are due at round times and those open a quarter.
-COUNTS = """
-WITH waiting AS (
-    SELECT coalesce(sum(count), 0) AS number,
-        coalesce(sum(count) FILTER (WHERE quarter_at <= %(quarter)s), 0) AS due_by_now,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(today)s), 0) AS due_before_today,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(tomorrow)s), 0) AS due_today,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(after_next)s), 0) AS due_next
-    FROM dispatch_tally WHERE team_id = %(team)s AND kind = 'waiting'
-), today AS (
-    SELECT coalesce(sum(count) FILTER (WHERE kind = 'logged'), 0) AS logged,
-        coalesce(sum(count) FILTER (WHERE kind = 'done'), 0) AS done,
-        coalesce(sum(count) FILTER (WHERE kind = 'right'), 0) AS right_first_time
-    FROM dispatch_tally WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right') AND quarter_at >= %(today)s
-), still_to_come AS (
-    SELECT count(*) AS number FROM dispatch_file
-    WHERE team_id = %(team)s AND state = 'waiting' AND due_at >= %(now)s AND due_at < %(next_quarter)s
-), oldest AS (
-    SELECT received_at, due_at FROM dispatch_file WHERE team_id = %(team)s AND state = 'waiting' ORDER BY received_at LIMIT 1
-)
-SELECT waiting.number, due_by_now - still_to_come.number, due_before_today, due_today, due_next, logged, done, right_first_time,
-    received_at, due_at
-FROM waiting CROSS JOIN today CROSS JOIN still_to_come LEFT JOIN oldest ON TRUE
-"""
-
-WAITING = "SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%s) AND kind = 'waiting' GROUP BY team_id"
-
-# Past periods of teams: what came in by this time of day, what was done in all. A quarter that `until` cuts counts in part.
-# Periods from before the team's first record say nothing and are left out.
-PAST = """
-SELECT period.team_id, period.kind,
-    coalesce(sum(t.count * least(1, extract(epoch FROM period.until - t.quarter_at) / 900)), 0)
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS period(team_id, kind, since, until)
-LEFT JOIN dispatch_tally t ON t.team_id = period.team_id AND t.kind = period.kind
-    AND t.quarter_at >= period.since AND t.quarter_at < period.until
-WHERE period.until > (SELECT min(quarter_at) FROM dispatch_tally WHERE team_id = period.team_id AND kind = period.kind)
-GROUP BY period.team_id, period.kind, period.since
-"""
 
 # What a worker's own page depends on, in a few bytes.
 BIN_MARKS = """
@@ -87,6 +37,9 @@ class SlotView:
     age: timedelta = timedelta()
     is_aged: bool = False
     is_ageing: bool = False
+
+    def is_due_on(self, day: date) -> bool:
+        return self.due_at is not None and self.due_at.date() == day
 
 
 @dataclass(frozen=True)
@@ -151,7 +104,7 @@ class Board:
 
     @property
     def days_of_work(self) -> float | None:
-        return self.waiting / self.pace if self.pace else None
+        return _days_of_work(self.waiting, self.pace)
 
     @property
     def level_percent(self) -> int | None:
@@ -185,28 +138,6 @@ class TeamLine:
     longest_clogged: timedelta | None
 
 
-class Counts(NamedTuple):
-    """A row of COUNTS. What is due by some time includes all that was due before."""
-
-    waiting: int
-    overdue: int
-    due_before_today: int
-    due_today: int
-    due_next: int
-    logged: int
-    done: int
-    right: int
-    oldest_received_at: datetime | None
-    oldest_due_at: datetime | None
-
-
-class Period(NamedTuple):
-    team_id: int
-    kind: str
-    since: datetime
-    until: datetime
-
-
 def team_board(team: Team, *, now: datetime) -> Board:
     """The board of a team at an instant, in four statements. Raises Queue.DoesNotExist for a team without a central queue."""
     queue = Queue.objects.select_related("calendar__current").get(team=team)
@@ -214,42 +145,31 @@ def team_board(team: Team, *, now: datetime) -> Board:
     now = now.astimezone(ZoneInfo(calendar.zone))
     today = now.date()
     bins = _bins([queue], now=now)
-    next_day = calendar.next_working_day(today)
-    counts = _counts(queue, now=now, next_day=next_day)
+    day = tallies.day(queue, now=now)
+    means = tallies.means([*tallies.pace(queue, now=now), *tallies.usual_by_now(queue, now=now)])
+    pace, usual = means.get((team.pk, "done")), means.get((team.pk, "logged"))
     ends_at = calendar.end_of_work(today).astimezone(now.tzinfo) if calendar.is_working_day(today) else None
-    past = _past([*_days_of_done(queue, now=now), *_usual_days(queue, now=now)])
-    pace = _pace(past.get((team.pk, "done"), []))
-    usual = past.get((team.pk, "logged"), [])
-    held = [slot for bin in bins for slot in bin.slots if slot.due_at]
-    open_files = [
-        (counts.oldest_received_at, counts.oldest_due_at),
-        *((slot.received_at, slot.due_at) for slot in held),
-    ]
-    oldest_days, promise_days = _oldest(open_files, calendar, today=today)
+    held = [slot for bin in bins for slot in bin.slots]
+    oldest_days, promise_days = _oldest(
+        [(day.oldest_received_at, day.oldest_due_at), *((slot.received_at, slot.due_at) for slot in held)],
+        calendar,
+        today=today,
+    )
     return Board(
         team=team,
         version=queue.version,
         now=now,
         zone=calendar.zone,
-        waiting=counts.waiting,
-        pace=pace,
+        waiting=day.waiting,
+        pace=pace or None,
         normal=max(1, round(float(queue.normal_days) * pace)) if pace else None,
         normal_days=float(queue.normal_days),
-        groups=(
-            Group("overdue", counts.overdue),
-            Group("today", counts.due_today - counts.overdue, by=ends_at),
-            Group(
-                "tomorrow", counts.due_next - counts.due_today, on=next_day if next_day > today + timedelta(1) else None
-            ),
-            Group("later", counts.waiting - counts.due_next),
-        ),
-        in_today=counts.logged,
-        usual_by_now=round(sum(usual) / len(usual)) if usual else None,
-        done_today=counts.done,
-        right_today=counts.right,
-        to_go_today=counts.due_today
-        - counts.due_before_today
-        + sum(slot.due_at.date() == today for slot in held if slot.due_at),
+        groups=_groups(day, today=today, next_day=calendar.next_working_day(today), ends_at=ends_at),
+        in_today=day.logged,
+        usual_by_now=None if usual is None else round(usual),
+        done_today=day.done,
+        right_today=day.right_first_time,
+        to_go_today=day.due_today - day.due_before_today + sum(slot.is_due_on(today) for slot in held),
         ends_at=ends_at,
         oldest_days=oldest_days,
         oldest_promise_days=promise_days,
@@ -257,18 +177,26 @@ def team_board(team: Team, *, now: datetime) -> Board:
     )
 
 
+def _groups(day: tallies.Day, *, today: date, next_day: date, ends_at: datetime | None) -> tuple[Group, ...]:
+    return (
+        Group("overdue", day.overdue),
+        Group("today", day.due_today - day.overdue, by=ends_at),
+        Group("tomorrow", day.due_next - day.due_today, on=next_day if next_day > today + timedelta(1) else None),
+        Group("later", day.waiting - day.due_next),
+    )
+
+
 def all_teams(*, now: datetime) -> list[TeamLine]:
     """One line a team, in four statements for all of them."""
     teams = list(Team.objects.select_related("queue__calendar__current"))
     queues = [team.queue for team in teams if hasattr(team, "queue")]
-    waiting = dict(moves.rows(WAITING, [[queue.team_id for queue in queues]]))
-    past = _past([period for queue in queues for period in _days_of_done(queue, now=now)])
+    waiting = tallies.waiting(queues)
+    means = tallies.means(period for queue in queues for period in tallies.pace(queue, now=now))
     bins = defaultdict(list)
     for bin in _bins(queues, now=now):
         bins[bin.team_id].append(bin)
     return [
-        _line(team, bins[team.pk], waiting=waiting.get(team.pk, 0), pace=_pace(past.get((team.pk, "done"), [])))
-        for team in teams
+        _line(team, bins[team.pk], waiting=waiting.get(team.pk, 0), pace=means.get((team.pk, "done"))) for team in teams
     ]
 
 
@@ -283,7 +211,7 @@ def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) 
         team=team,
         has_queue=hasattr(team, "queue"),
         waiting=waiting,
-        days_of_work=waiting / pace if pace else None,
+        days_of_work=_days_of_work(waiting, pace),
         people=len(bins),
         present=sum(bin.is_present for bin in bins),
         clogged=len(clogged),
@@ -326,7 +254,7 @@ def _bin(slots: list[Slot], *, queue: Queue, names: Counter[str], now: datetime)
         initials=initials(worker.name),
         is_present=worker.is_present,
         away_until=away_until,
-        is_back_today=bool(away_until) and away_until.date() == calendar.local_day(now),
+        is_back_today=away_until is not None and away_until.date() == calendar.local_day(now),
         slots=views,
         clogged_for=_clogged_for(views, after=timedelta(minutes=queue.clogged_after)),
     )
@@ -366,53 +294,11 @@ def _clogged_for(slots: tuple[SlotView, ...], *, after: timedelta) -> timedelta 
     return max((slot.age for slot in filled if slot.is_aged), default=None)
 
 
-# Counts
-
-
-def _counts(queue: Queue, *, now: datetime, next_day: date) -> Counts:
-    calendar = queue.calendar.hours()
-    quarter = now.timestamp() // QUARTER * QUARTER
-    parameters = {
-        "team": queue.team_id,
-        "now": now,
-        "quarter": datetime.fromtimestamp(quarter, tz=now.tzinfo),
-        "next_quarter": datetime.fromtimestamp(quarter + QUARTER, tz=now.tzinfo),
-        "today": _midnight(now.date(), calendar),
-        "tomorrow": _midnight(now.date() + timedelta(1), calendar),
-        "after_next": _midnight(next_day + timedelta(1), calendar),
-    }
-    return Counts(*moves.rows(COUNTS, parameters)[0])
-
-
-def _past(periods: list[Period]) -> dict[tuple[int, str], list[float]]:
-    """For each team and kind the counts of its periods; a team or kind without any record is left out."""
-    counts: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    columns = [list(column) for column in zip(*periods, strict=True)] or [[], [], [], []]
-    for team_id, kind, count in moves.rows(PAST, columns):
-        counts[team_id, kind].append(float(count))
-    return counts
-
-
-def _days_of_done(queue: Queue, *, now: datetime) -> Iterable[Period]:
-    """The last ten working days, whole."""
-    calendar = queue.calendar.hours()
-    today = calendar.local_day(now)
-    worked = (day for back in range(1, 60) if calendar.is_working_day(day := today - timedelta(back)))
-    for day in islice(worked, PACE_DAYS):
-        yield Period(queue.team_id, "done", _midnight(day, calendar), _midnight(day + timedelta(1), calendar))
-
-
-def _usual_days(queue: Queue, *, now: datetime) -> Iterable[Period]:
-    """The last six such weekdays that were worked, up to this time of day."""
-    calendar = queue.calendar.hours()
-    worked = (day for weeks in range(1, 11) if calendar.is_working_day(day := now.date() - timedelta(weeks=weeks)))
-    for day in islice(worked, USUAL_WEEKS):
-        yield Period(queue.team_id, "logged", _midnight(day, calendar), calendar.instant(day, now.time()))
-
-
-def _pace(done: list[float]) -> float | None:
-    """Files done a working day; None when none was."""
-    return sum(done) / len(done) if any(done) else None
+def _days_of_work(waiting: int, pace: float | None) -> float | None:
+    """How long the queue would last; None while nobody knows."""
+    if not waiting:
+        return 0.0
+    return waiting / pace if pace else None
 
 
 def _oldest(
@@ -427,7 +313,3 @@ def _oldest(
         calendar.working_days_between(received_on, today),
         calendar.working_days_between(received_on, calendar.local_day(due_at)),
     )
-
-
-def _midnight(day: date, calendar: Calendar) -> datetime:
-    return calendar.instant(day, MIDNIGHT)

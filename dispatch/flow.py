@@ -24,7 +24,7 @@ from dispatch.models import (
     PassBack,
     Slot,
 )
-from dispatch.refill import fill_slot, fill_team, hungry_teams, refill
+from dispatch.refill import fill_slot, fill_team, first_doable, hungry_teams, refill
 from skills.models import Worker
 
 logger = logging.getLogger(__name__)
@@ -201,9 +201,9 @@ def mark_done(
         if not slot.in_hand:
             raise NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
         if confirmed is not None:
-            _insist_on_checklist(slot.file_type_id, confirmed)
-        moves.finish(slot, by_id=by.pk, right=right_first_time, cause="", now=now)
-        _fill_again(slot, worker=worker, terms=terms, cause="done", now=now)
+            _insist_on_checklist(slot, confirmed)
+        following = first_doable(worker.pk) if slot.position <= terms.bin_size else None
+        moves.finish(slot, following=following, by_id=by.pk, right=right_first_time, now=now)
 
 
 def pass_back(
@@ -296,11 +296,10 @@ def _slot(held: list[moves.Held], position: int, *, file: int | None) -> moves.H
     raise SlotEmpty(_("This slot is empty by now. Nothing was changed."))
 
 
-def _insist_on_checklist(file_type_id: int, confirmed: Collection[int]) -> None:
-    items = ChecklistItem.objects.filter(file_type=file_type_id).values_list("pk", "text")
-    open_items = [text for pk, text in items if pk not in confirmed]
-    if open_items:
-        raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(open_items)})
+def _insist_on_checklist(slot: moves.Held, confirmed: Collection[int]) -> None:
+    if open_items := set(slot.checklist) - set(confirmed):
+        texts = ChecklistItem.objects.filter(pk__in=open_items).values_list("text", flat=True)
+        raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(texts)})
 
 
 def _fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime) -> None:

@@ -28,7 +28,8 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, parse_cookie
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
@@ -131,30 +132,31 @@ def render_board(topic: BoardTopic, *, now: datetime) -> tuple[int, Frame]:
     return board.version, Frame(mark_of(board), lines.encode())
 
 
-Known = dict[Topic, tuple[int | None, int]]
+Known = dict[Topic, tuple[int | None, int]]  # the team's version and the period that a topic's frame is of
 Deliver = Callable[[Topic, int, int, Frame | None], object]
 
 
 def look(known: Known, *, now: datetime, deliver: Deliver) -> None:
-    """Deliver a frame for each topic whose team moved since the version and period that are known of it, then for boards
-    that only grew older, as far as time allows. One statement when nothing moved."""
+    """Deliver a frame for each topic whose team moved, then for boards that only grew older, as far as time allows. One
+    statement when nothing moved."""
     versions = dict(moves.rows(VERSIONS, [list({topic.team_id for topic in known})]))
-    period = period_of(now)
     moved = [topic for topic, (version, _) in known.items() if versions.get(topic.team_id, version) != version]
-    bins = [topic for topic in moved if isinstance(topic, BinTopic)]
+    aged = [topic for topic, (_, period) in known.items() if topic not in moved and period != period_of(now)]
+    _look_at_bins([topic for topic in moved if isinstance(topic, BinTopic)], versions, now=now, deliver=deliver)
+    for board in (topic for topic in moved if isinstance(topic, BoardTopic)):
+        deliver(board, *_drawn(board, version=versions[board.team_id], now=now))
+    until = time.monotonic() + RENDER_AT_ONCE
+    for board in (topic for topic in aged if isinstance(topic, BoardTopic) and topic.team_id in versions):
+        deliver(board, *_drawn(board, version=versions[board.team_id], now=now))
+        if time.monotonic() > until:
+            return
+
+
+def _look_at_bins(bins: list[BinTopic], versions: dict[int, int], *, now: datetime, deliver: Deliver) -> None:
     marks = boards.bin_marks(topic.worker_id for topic in bins) if bins else {}
     for topic in bins:
-        frame = Frame(marks.get(topic.worker_id, ""), b"event: bin\ndata: changed\n")
-        deliver(topic, versions[topic.team_id], period, frame)
-    for topic in moved:
-        if isinstance(topic, BoardTopic):
-            deliver(topic, *_drawn(topic, version=versions[topic.team_id], now=now))
-    until = time.monotonic() + RENDER_AT_ONCE
-    for topic, (version, drawn_in) in known.items():
-        if isinstance(topic, BoardTopic) and version == versions.get(topic.team_id) and drawn_in != period:
-            deliver(topic, *_drawn(topic, version=version, now=now))
-            if time.monotonic() > until:
-                return
+        mark = marks.get(topic.worker_id, "")
+        deliver(topic, versions[topic.team_id], period_of(now), Frame(mark, f"event: bin\ndata: {mark}\n".encode()))
 
 
 def _drawn(topic: BoardTopic, *, version: int, now: datetime) -> tuple[int, int, Frame | None]:
@@ -179,8 +181,9 @@ class Hub:
         self.channels: dict[Topic, Channel] = {}
         self.is_stopping = False
         self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "live-look")
-        self._door = ThreadPoolExecutor(DOORKEEPERS, "live-door")
+        self._connections: list[BaseDatabaseWrapper] = []
+        self._thread = ThreadPoolExecutor(1, "live-look", self._keep_connection)
+        self._door = ThreadPoolExecutor(DOORKEEPERS, "live-door", self._keep_connection)
 
     def join(self, topic: Topic, stream: asyncio.Event) -> Channel:
         channel = self.channels.setdefault(topic, Channel())
@@ -198,9 +201,23 @@ class Hub:
     def stop(self) -> None:
         """End every stream now, and let no new one in."""
         self.is_stopping = True
+        if self._task:
+            self._task.cancel()
         for channel in self.channels.values():
             for stream in channel.streams:
                 stream.set()
+
+    def close(self) -> None:
+        """After `stop`: end the threads and their connections."""
+        self._thread.shutdown()
+        self._door.shutdown()
+        for each in self._connections:
+            each.close()
+
+    def _keep_connection(self) -> None:
+        """A thread of ours has one connection, which lasts as long as the hub."""
+        connection.inc_thread_sharing()
+        self._connections.append(connections[connection.alias])
 
     async def ask(self, question: Callable[[], "Answer"]) -> "Answer":
         """Put a question to the database, on a thread."""
@@ -211,9 +228,11 @@ class Hub:
         while self.channels and not self.is_stopping:
             began = loop.time()
             known: Known = {topic: (channel.version, channel.period) for topic, channel in self.channels.items()}
-            deliver = partial(loop.call_soon_threadsafe, self._deliver)
-            answered = await loop.run_in_executor(self._thread, _look_or_close, known, deliver)
+            answered = await loop.run_in_executor(self._thread, _look_or_close, known, self._deliver_from(loop))
             await asyncio.sleep(began + LOOK_EVERY - loop.time() if answered else LOOK_AGAIN)
+
+    def _deliver_from(self, loop: asyncio.AbstractEventLoop) -> Deliver:
+        return lambda *found: self.is_stopping or loop.call_soon_threadsafe(self._deliver, *found)
 
     def _deliver(self, topic: Topic, version: int, period: int, frame: Frame | None) -> None:
         if channel := self.channels.get(topic):

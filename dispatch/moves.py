@@ -1,7 +1,7 @@
 """The statements that move files between queue, slots and done, each with its tally and its event in the same breath.
 
-Raw SQL, because every act of every person ends here and the cost is round trips: the ORM needs seven statements and four
-times the time for what is one statement here (`make bench`, done and refill). Callers hold the team's queue (`take`).
+Raw SQL, because every act of every person ends here and the cost is round trips and planning: the ORM needs seven
+statements for what is one prepared statement here (`make bench`, done and refill). Callers hold the team's queue (`take`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from dispatch.models import QueueMissing, State
+from dispatch.models import QueueMissing
+from dispatch.prepared import Statement
 
 
 class MovedMeanwhile(RuntimeError):
@@ -35,42 +36,54 @@ class Held(NamedTuple):
     file_type_id: int
     reference: str
     team_id: int
+    checklist: Sequence[int]
 
 
-TAKE_QUEUE = """
-UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %s RETURNING bin_size, expedite_limit
-"""
+TAKE_QUEUE = Statement("""
+UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %(team)s RETURNING bin_size, expedite_limit
+""")
 
-HELD = """
-SELECT s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id
+HELD = Statement("""
+SELECT s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id,
+    ARRAY(SELECT i.id FROM dispatch_checklistitem i WHERE i.file_type_id = f.file_type_id)
 FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
-WHERE s.bin_id = %s ORDER BY s.filled_at, s.position
-"""
+WHERE s.bin_id = %(worker)s ORDER BY s.filled_at, s.position
+""")
 
-START = """
+START = Statement("""
 WITH started AS (
     UPDATE dispatch_slot SET in_hand = TRUE, started_at = %(now)s WHERE id = %(slot)s RETURNING bin_id, position, file_id
 )
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
 SELECT %(team)s, file_id, 'started', %(by)s, '', 'in_slot', 'in_slot', bin_id, position, %(now)s FROM started
-"""
+""")
 
-FINISH = """
-WITH emptied AS (
-    UPDATE dispatch_slot SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
-    WHERE id = %(slot)s AND file_id = %(file)s RETURNING bin_id, position
-), finished AS (
+# One file leaves the slot and the one that follows, if any, takes its place: the slot is written once and never seen empty.
+FINISH = Statement("""
+WITH finished AS (
     UPDATE dispatch_file SET state = 'done', done_at = %(now)s, done_by_id = %(by)s, right_first_time = %(right)s
     WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id
+), following AS (
+    UPDATE dispatch_file SET state = 'in_slot' WHERE id = %(following)s AND state = 'waiting' RETURNING id, team_id, due_at
+), slot AS (
+    UPDATE dispatch_slot SET file_id = %(following)s, in_hand = FALSE, started_at = NULL,
+        filled_at = CASE WHEN %(following)s IS NOT NULL THEN %(now)s END,
+        empty_since = CASE WHEN %(following)s IS NULL THEN %(now)s END
+    WHERE id = %(slot)s AND file_id = %(file)s RETURNING bin_id, position
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
     SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1
     FROM finished, unnest(CASE WHEN %(right)s THEN ARRAY['done', 'right'] ELSE ARRAY['done'] END) AS kind
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
+), discounted AS (
+    UPDATE dispatch_tally t SET count = t.count - 1 FROM following f
+    WHERE t.team_id = f.team_id AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', f.due_at, 'epoch')
 )
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at)
-SELECT finished.team_id, finished.id, 'done', %(by)s, %(cause)s, 'in_slot', 'done', bin_id, position, %(now)s FROM finished, emptied
-"""
+SELECT team_id, id, 'done', %(by)s, %(cause)s, 'in_slot', 'done', bin_id, position, %(now)s FROM finished, slot
+UNION ALL
+SELECT team_id, id, 'filled', NULL, 'done', 'waiting', 'in_slot', bin_id, position, %(now)s FROM following, slot
+""")
 
 RETURN = """
 WITH leaving AS (
@@ -99,7 +112,7 @@ WITH fill AS (
     RETURNING f.id, f.team_id, f.due_at
 ), filled AS (
     UPDATE dispatch_slot s SET file_id = fill.file_id, filled_at = %(now)s, empty_since = NULL
-    FROM fill WHERE s.id = fill.slot_id AND s.file_id IS NULL RETURNING s.bin_id, s.position, s.file_id
+    FROM fill WHERE s.id = fill.slot_id AND s.empty_since IS NOT NULL RETURNING s.bin_id, s.position, s.file_id
 ), counted AS (
     UPDATE dispatch_tally t SET count = t.count - gone.count
     FROM (SELECT team_id, date_bin('15 minutes', due_at, 'epoch') AS quarter_at, count(*) FROM moved GROUP BY 1, 2) gone
@@ -110,7 +123,7 @@ SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot',
 FROM moved JOIN filled ON filled.file_id = moved.id
 """
 
-LOG = """
+LOG = Statement("""
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
                                expedite, expedite_reason, calendar_version_id)
@@ -125,7 +138,13 @@ WITH logged AS (
 )
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
 SELECT %(team)s, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged RETURNING file_id
-"""
+""")
+
+# The states are written out, so that the index of open expedites is used.
+OPEN_EXPEDITES = Statement("""
+SELECT count(*) FROM dispatch_file
+WHERE team_id = %(team)s AND expedite AND state IN ('waiting', 'in_slot', 'shelved')
+""")
 
 
 def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -134,12 +153,15 @@ def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[
         return cursor.fetchall()
 
 
-def _run(sql: str, parameters: Mapping[str, Any], *, moves: int) -> None:
-    """Run a move and insist that exactly so many files moved."""
+def _count(sql: str, parameters: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        if cursor.rowcount != moves:
-            raise MovedMeanwhile(f"{cursor.rowcount} of {moves} files could be moved; nothing was changed.")
+        return cursor.rowcount
+
+
+def _insist(moved: int, *, wanted: int) -> None:
+    if moved != wanted:
+        raise MovedMeanwhile(f"{moved} of {wanted} files could be moved; nothing was changed.")
 
 
 def take(team_id: int) -> Terms:
@@ -147,7 +169,7 @@ def take(team_id: int) -> Terms:
 
     Raises QueueMissing for a team without a queue.
     """
-    found = rows(TAKE_QUEUE, [team_id])
+    found = TAKE_QUEUE.rows(team=team_id)
     if not found:
         raise QueueMissing(team_id)
     return Terms(*found[0])
@@ -155,61 +177,42 @@ def take(team_id: int) -> Terms:
 
 def held_by(worker_id: int) -> list[Held]:
     """The filled slots of a bin, oldest first: the order in which they are to be worked (R10)."""
-    return [Held(*row) for row in rows(HELD, [worker_id])]
+    return [Held(*row) for row in HELD.rows(worker=worker_id)]
 
 
 def start(held: Held, *, by_id: int, now: datetime) -> None:
-    _run(
-        START,
-        {"slot": held.slot_id, "team": held.team_id, "by": by_id, "now": now},
-        moves=1,
+    _insist(START.count(slot=held.slot_id, team=held.team_id, by=by_id, now=now), wanted=1)
+
+
+def finish(
+    held: Held, *, following: int | None = None, by_id: int, right: bool, cause: str = "", now: datetime
+) -> None:
+    """Slot to done, and the following file, if there is one, from the queue into the slot."""
+    moved = FINISH.count(
+        slot=held.slot_id, file=held.file_id, following=following, by=by_id, right=right, cause=cause, now=now
     )
-
-
-def finish(held: Held, *, by_id: int, right: bool, cause: str, now: datetime) -> None:
-    """Slot to done; the slot is empty afterwards."""
-    parameters = {
-        "slot": held.slot_id,
-        "file": held.file_id,
-        "by": by_id,
-        "right": right,
-        "cause": cause,
-        "now": now,
-    }
-    _run(FINISH, parameters, moves=1)
+    _insist(moved, wanted=1 if following is None else 2)
 
 
 def give_back(held: Sequence[Held], *, kind: str, by_id: int | None, cause: str, now: datetime) -> None:
     """Slots to the queue, where receipt and promise keep their place in the order."""
     slots = [each.slot_id for each in held]
-    _run(
-        RETURN,
-        {"slots": slots, "kind": kind, "by": by_id, "cause": cause, "now": now},
-        moves=len(slots),
-    )
+    moved = _count(RETURN, {"slots": slots, "kind": kind, "by": by_id, "cause": cause, "now": now})
+    _insist(moved, wanted=len(slots))
 
 
 def fill(pairs: Sequence[tuple[int, int]], *, cause: str, now: datetime) -> None:
     """Queue to slots: pairs of slot and file ids."""
     slots, files = [slot for slot, _ in pairs], [file for _, file in pairs]
-    _run(
-        FILL,
-        {"slots": slots, "files": files, "cause": cause, "now": now},
-        moves=len(pairs),
-    )
+    moved = _count(FILL, {"slots": slots, "files": files, "cause": cause, "now": now})
+    _insist(moved, wanted=len(pairs))
 
 
 def log(**parameters: object) -> int | None:
     """A new file into the queue; its id, or None when the reference is taken already."""
-    found = rows(LOG, parameters)
+    found = LOG.rows(**parameters)
     return found[0][0] if found else None
 
 
 def open_expedites(team_id: int) -> int:
-    sql = "SELECT count(*) FROM dispatch_file WHERE team_id = %s AND expedite AND state IN %s"
-    return int(
-        rows(
-            sql,
-            [team_id, (State.WAITING.value, State.IN_SLOT.value, State.SHELVED.value)],
-        )[0][0]
-    )
+    return int(OPEN_EXPEDITES.rows(team=team_id)[0][0])

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dispatch import moves
 from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
+from dispatch.prepared import Statement
 
 # R4, in one place: who can do which type right now. No bin, not present, not in the team, no skill row: no row here.
 CAN_DO = """
@@ -30,12 +31,12 @@ NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_
 # R3, in one place: the order of the queue, as its index has it.
 IN_ORDER = "f.expedite DESC, f.due_at, f.received_at, f.id"
 
-FIRST_DOABLE = f"""
-SELECT f.id FROM ({CAN_DO} AND w.id = %s) can_do CROSS JOIN LATERAL (
+FIRST_DOABLE = Statement(f"""
+SELECT f.id FROM ({CAN_DO} AND w.id = %(worker)s) can_do CROSS JOIN LATERAL (
     SELECT f.id, f.expedite, f.due_at, f.received_at FROM dispatch_file f
     WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {NOT_PASSED_BACK} ORDER BY {IN_ORDER} LIMIT 1
 ) f ORDER BY {IN_ORDER} LIMIT 1
-"""
+""")
 
 HUNGRY_TEAMS = f"""
 SELECT DISTINCT can_do.team_id FROM ({CAN_DO}) can_do
@@ -72,15 +73,19 @@ FROM unnest(%s::bigint[], %s::int[]) AS wanted(file_type_id, number) CROSS JOIN 
 """
 
 
-def fill_slot(slot_id: int, *, worker_id: int, cause: str, now: datetime) -> bool:
-    """The first file this person can do, into this empty slot; two statements. False when nothing waits for them.
+def first_doable(worker_id: int) -> int | None:
+    """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
+    it). The caller holds the queue."""
+    found = FIRST_DOABLE.rows(worker=worker_id)
+    return found[0][0] if found else None
 
-    The caller holds the queue. With one empty slot the optimal matching is just this (tested against it).
-    """
-    found = moves.rows(FIRST_DOABLE, [worker_id])
-    if found:
-        moves.fill([(slot_id, found[0][0])], cause=cause, now=now)
-    return bool(found)
+
+def fill_slot(slot_id: int, *, worker_id: int, cause: str, now: datetime) -> bool:
+    """The first file this person can do, into this empty slot. False when nothing waits for them. The caller holds the queue."""
+    following = first_doable(worker_id)
+    if following is not None:
+        moves.fill([(slot_id, following)], cause=cause, now=now)
+    return following is not None
 
 
 def refill(team_id: int, *, cause: str = "sweep", now: datetime | None = None) -> int:

@@ -7,16 +7,17 @@ page: 409 when the bin is not as the page had it, 422 when something is missing,
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import wraps
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from dispatch import flow, moves, rights
 from dispatch.bins import my_bin
@@ -58,6 +59,17 @@ class Typed:
     errors: dict[str, str] = field(default_factory=dict)
 
 
+def _verb(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """Acts on POST only. Whoever comes by an address (signed out in between, and back from the sign-in page) gets the bin."""
+
+    @rights.only(rights.may_work_a_bin)
+    @wraps(view)
+    def acted(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        return view(request, *args, **kwargs) if request.method == "POST" else redirect("bin")
+
+    return acted
+
+
 @require_safe
 @rights.only(rights.may_work_a_bin)
 def mine(request: HttpRequest) -> HttpResponse:
@@ -73,8 +85,7 @@ def slots(request: HttpRequest) -> HttpResponse:
     return render(request, "dispatch/_bin.html", _shown(request))
 
 
-@require_POST
-@rights.only(rights.may_work_a_bin)
+@_verb
 def start(request: HttpRequest, position: int) -> HttpResponse:
     def act(worker: Worker, now: datetime) -> None:
         flow.start(worker, position, file=_file(request), by=worker, now=now)
@@ -82,8 +93,7 @@ def start(request: HttpRequest, position: int) -> HttpResponse:
     return _answer(request, act)
 
 
-@require_POST
-@rights.only(rights.may_work_a_bin)
+@_verb
 def done(request: HttpRequest, position: int) -> HttpResponse:
     typed = Typed(opener="done", confirmed=_confirmed(request), corrected="corrected" in request.POST)
 
@@ -101,8 +111,7 @@ def done(request: HttpRequest, position: int) -> HttpResponse:
     return _answer(request, act, said=_("%(reference)s is done."), typed=typed)
 
 
-@require_POST
-@rights.only(rights.may_work_a_bin)
+@_verb
 def pass_back(request: HttpRequest, position: int) -> HttpResponse:
     typed = Typed(opener="pass_back", reason=request.POST.get("reason", ""))
 
@@ -112,15 +121,14 @@ def pass_back(request: HttpRequest, position: int) -> HttpResponse:
     return _answer(request, act, said=_("%(reference)s is back in the queue, in its old place."), typed=typed)
 
 
-@require_POST
-@rights.only(rights.may_work_a_bin)
+@_verb
 def away(request: HttpRequest) -> HttpResponse:
     with timezone.override(_zone_of(request)):
         form = AwayForm(request.POST)
         is_valid = form.is_valid()
     note, until = request.POST.get("note", ""), request.POST.get("until", "")
     if not is_valid:
-        errors = {name: " ".join(texts) for name, texts in form.errors.items()}
+        errors = {name: " ".join(map(str, texts)) for name, texts in form.errors.items()}
         return _page(request, typed=Typed(opener="away", note=note, until=until, errors=errors), status=422)
 
     def act(worker: Worker, now: datetime) -> None:
@@ -129,8 +137,7 @@ def away(request: HttpRequest) -> HttpResponse:
     return _answer(request, act)
 
 
-@require_POST
-@rights.only(rights.may_work_a_bin)
+@_verb
 def back(request: HttpRequest) -> HttpResponse:
     def act(worker: Worker, now: datetime) -> None:
         flow.back(worker, by=worker, now=now)
@@ -173,7 +180,7 @@ def _page(
     `wrote` is text that was meant for a file which is no longer there: shown to be copied, never put into another file's form.
     """
     template = "dispatch/_bin_answer.html" if request.htmx else "dispatch/bin.html"  # type: ignore[attr-defined]
-    told = {"notice": notice, "wrote": wrote, "said": said}
+    told = {"status": status, "notice": notice, "wrote": wrote, "said": said}
     return render(request, template, _shown(request, typed=typed) | told, status=status)
 
 

@@ -283,4 +283,4 @@ def test_done_and_refill_take_as_many_statements_at_any_length(team):
 
     few = statements()
     office.log(claim, 200)
-    assert len(few) == len(statements()) == 6
+    assert len(few) == len(statements()) == 4

@@ -1,0 +1,272 @@
+"""The benchmarks: `make bench`, or `python bench/run.py [--quick]`. Prints a table and writes it to bench.json in THREESLOT_VAR.
+
+The machine is taken for moody: whatever can be is a ratio to the raw floor (see floor.py) or between two sizes, measured in turn
+within the same seconds, and shown as the median of several rounds with the lowest and the highest. All happens in databases
+of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from backoffice import embedded  # noqa: E402
+from bench import places  # noqa: E402
+from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
+
+SMALL, LARGE, QUICK = 1_000, 1_000_000, 100_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The benchmarks of Threeslot.")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} files instead of {LARGE:,}, fewer rounds")
+    quick: bool = parser.parse_args().quick
+    file = embedded.var_folder() / "bench.json"
+    began = time.monotonic()
+    with places.own_servers():
+        import django
+
+        django.setup()
+        bench = Bench(large=QUICK if quick else LARGE, rounds=5 if quick else 15)
+        lines = bench.run()
+        report = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "files": {"small": SMALL, "large": bench.large},
+            "machine": {"processors": os.cpu_count(), "python": platform.python_version(), "postgresql": _version()},
+            "seconds": round(time.monotonic() - began),
+            "lines": [asdict(each) | {"is_met": each.is_met} for each in lines],
+        }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"\n{table(lines)}\n\n{report['seconds']} s; written to {file}")
+
+
+def _version() -> str:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return str(cursor.fetchone()[0])
+
+
+class Bench:
+    """What is measured, in order."""
+
+    def __init__(self, *, large: int, rounds: int) -> None:
+        self.large, self.rounds = large, rounds
+
+    def run(self) -> list[Line]:
+        self._prepare()
+        lines = self._done_and_refill()
+        lines += self._blocked_head()
+        lines += self._steady()
+        lines += self._over_http()
+        lines += self._boards()
+        lines += self._cold_fill()
+        lines += self._import()
+        self._check_books()
+        return lines
+
+    def _prepare(self) -> None:
+        """Small, large and empty databases, each with its raw tables beside."""
+        from django.core.management import call_command
+        from django.utils import timezone
+
+        from bench import floor, office
+        from dispatch.refill import refill
+
+        places.use(places.BARE)
+        call_command("migrate", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        self.offices = {}
+        for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
+            _say(f"{waiting:,} files")
+            places.copy_bare(name)
+            now = timezone.now()
+            made = self.offices[name] = office.make("office", people=30, now=now)
+            office.add_files(made, waiting + 3 * len(made.workers), now=now)
+            floor.make(waiting)
+            office.settle()
+            refill(made.team.pk, cause="bench")
+        places.write_everything()
+
+    def _done_and_refill(self) -> list[Line]:
+        from bench import engine, floor
+
+        floors: dict[tuple[str, str], list[Round]] = {}
+        engines: dict[str, list[Round]] = {}
+        for number in range(self.rounds):
+            _say(f"Done and refill, round {number + 1} of {self.rounds}")
+            for name in (places.SMALL, places.LARGE):
+                places.use(name)
+                for mode in ("prepared", "simple"):
+                    floors.setdefault((name, mode), []).append(floor.measure(places.url(name), acts=150, mode=mode))
+                engines.setdefault(name, []).append(engine.done_and_refill(self.offices[name], acts=90))
+        self.floor = {name: floors[name, "prepared"] for name in (places.SMALL, places.LARGE)}
+        self.engine = engines
+        lines = []
+        for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
+            lines += [
+                line(f"Raw floor, {waiting:,} waiting", "a second", [each.rate for each in self.floor[name]]),
+                milliseconds(f"Raw floor, {waiting:,} waiting", self.floor[name]),
+                milliseconds(f"Raw floor by the simple protocol, {waiting:,} waiting", floors[name, "simple"]),
+                line(f"Done and refill, {waiting:,} waiting", "a second", [each.rate for each in engines[name]]),
+                milliseconds(f"Done and refill, {waiting:,} waiting", engines[name]),
+                line(
+                    f"Done and refill, of the floor's speed, {waiting:,} waiting",
+                    "ratio",
+                    ratios(self.floor[name], engines[name]),
+                    at_least=0.25,
+                ),
+            ]
+        flat = ratios(engines[places.LARGE], engines[places.SMALL])
+        return [*lines, line(f"Done and refill, {self.large:,} : {SMALL:,}", "ratio", flat, at_most=1.3)]
+
+    def _blocked_head(self) -> list[Line]:
+        """A team whose queue starts with a hundred thousand files that nobody present can do."""
+        from django.utils import timezone
+
+        from bench import engine, office
+        from dispatch.refill import refill
+
+        _say("A head of the queue that nobody can do")
+        places.use(places.LARGE)
+        now = timezone.now()
+        blocked = office.make("blocked", people=30, now=now)
+        head, rest = self.large // 10, self.large // 100
+        office.add_files(blocked, head, now=now - timedelta(days=60), types=(blocked.foreign_type,))
+        office.add_files(blocked, rest, now=now)
+        office.settle()
+        refill(blocked.team.pk, cause="bench")
+        places.write_everything()
+        free, behind = [], []
+        for _ in range(self.rounds):
+            free.append(engine.done_and_refill(self.offices[places.LARGE], acts=60))
+            behind.append(engine.done_and_refill(blocked, acts=60))
+        name = f"Done and refill behind {head:,} that nobody can do : without them"
+        return [line(name, "ratio", ratios(behind, free), at_most=1.3)]
+
+    def _steady(self) -> list[Line]:
+        from bench import engine
+
+        acts = 5000 if self.large > QUICK else 1000
+        _say(f"{acts:,} times done and refill in a row")
+        places.use(places.LARGE)
+        first, last = engine.steady(self.offices[places.LARGE], acts=acts)
+        return [line(f"{acts:,} in a row: the last tenth : the first", "ratio", ratios([last], [first]))]
+
+    def _over_http(self) -> list[Line]:
+        from bench import floor, pages
+
+        lines = []
+        for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
+            places.use(name)
+            of = self.offices[name]
+            raw, empty, htmx, form = [], [], [], []
+            with pages.web(name, of.workers[0]) as browser:
+                for number in range(self.rounds):
+                    _say(f"Over HTTP, {waiting:,} waiting, round {number + 1} of {self.rounds}")
+                    raw.append(floor.measure(places.url(name), acts=150, mode="prepared"))
+                    empty.append(pages.empty_page(browser, times=40))
+                    htmx.append(pages.done(browser, of, of.workers[0], times=20, htmx=True))
+                    form.append(pages.done(browser, of, of.workers[0], times=15, htmx=False))
+            allowed = [Round(p50=each.p50 * 10 + page.p50, rate=0) for each, page in zip(raw, empty, strict=True)]
+            lines += [
+                milliseconds(f"The framework's empty page, {waiting:,} waiting", empty),
+                milliseconds(f"Done over HTTP, answered with the fresh bin, {waiting:,} waiting", htmx),
+                milliseconds(f"Done over HTTP, plain form, {waiting:,} waiting", form),
+                line(f"Done over HTTP, plain form, in floors, {waiting:,} waiting", "floors", ratios(form, raw)),
+                line(f"Done over HTTP, plain form, in empty pages, {waiting:,} waiting", "pages", ratios(form, empty)),
+                line(
+                    f"Done over HTTP, plain form : ten floors and an empty page, {waiting:,} waiting",
+                    "ratio",
+                    ratios(form, allowed),
+                    at_most=1,
+                ),
+            ]
+        return lines
+
+    def _boards(self) -> list[Line]:
+        from django.utils import timezone
+
+        from bench import engine
+        from dispatch import boards
+
+        _say("Boards")
+        found: dict[str, list[Round]] = {places.SMALL: [], places.LARGE: []}
+        for _ in range(self.rounds):
+            for name, rounds in found.items():
+                places.use(name)
+                rounds.append(engine.board(self.offices[name], times=15))
+        team = self.offices[places.LARGE].team
+        number = engine.statements(lambda: boards.team_board(team, now=timezone.now()))
+        return [
+            milliseconds(f"Board of 30 people, {SMALL:,} waiting", found[places.SMALL]),
+            milliseconds(f"Board of 30 people, {self.large:,} waiting", found[places.LARGE]),
+            line(
+                f"Board, {self.large:,} : {SMALL:,}",
+                "ratio",
+                ratios(found[places.LARGE], found[places.SMALL]),
+                at_most=1.3,
+            ),
+            line("Board", "statements", [number]),
+        ]
+
+    def _cold_fill(self) -> list[Line]:
+        from django.utils import timezone
+
+        from bench import engine, office
+
+        _say("200 people come in")
+        places.use(places.LARGE)
+        cold = office.make("cold", people=200, now=timezone.now())
+        office.add_files(cold, self.large // 10, now=timezone.now())
+        office.settle()
+        seconds = [engine.cold_fill(cold) for _ in range(3)]
+        return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
+
+    def _import(self) -> list[Line]:
+        from django.utils import timezone
+
+        from bench import arrivals, office
+
+        places.copy_bare(places.IMPORT)
+        into = office.make("import", people=30, now=timezone.now())
+        found = []
+        for number in range(3):
+            _say(f"Import, round {number + 1} of 3")
+            found.append(arrivals.import_and_copy(into, rows=25_000, round_number=number))
+        return [
+            line("Import", "rows/s", [imported for imported, _ in found]),
+            line("Plain COPY of the same rows", "rows/s", [copied for _, copied in found]),
+            line("Import, of COPY's speed", "ratio", [imported / copied for imported, copied in found]),
+        ]
+
+    def _check_books(self) -> None:
+        """What was measured was the real thing only if the books balance afterwards."""
+        from dispatch import ledger
+
+        for name in (places.SMALL, places.LARGE, places.IMPORT):
+            _say("Checking the books")
+            places.use(name)
+            differences = ledger.balance().differences
+            assert not differences, "\n".join(map(str, differences))
+
+
+def _say(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{what} …", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except embedded.ServerProblem as problem:
+        sys.exit(str(problem))

@@ -1,0 +1,166 @@
+"""What a name in a table or a form stands for: file types, customers, skills, teams, by name in any letter case or by address.
+
+And new ones, each under an address that is free.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+from django.db import IntegrityError, connection, models, transaction
+from django.utils.text import slugify
+
+from dispatch.models import Customer, FileType
+from skills.models import Level, Skill, Team
+
+# The database folds the letter case, of what is there and of what is looked up. So both always fold alike, and two
+# spellings that made one customer are that one customer at the next import.
+CUSTOMERS_MEANT = """
+SELECT meant.text, upper(meant.text), c.id, c.name, c.slug
+FROM unnest(%(texts)s::text[]) AS meant(text) LEFT JOIN dispatch_customer c ON upper(c.name) = upper(meant.text)
+UNION
+SELECT meant.text, upper(meant.text), c.id, c.name, c.slug
+FROM unnest(%(texts)s::text[]) AS meant(text) JOIN dispatch_customer c ON c.slug IN (meant.text, lower(meant.text))
+"""
+
+
+class Addressed(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def slug(self) -> str: ...
+
+
+T = TypeVar("T", bound=Addressed)
+
+
+class NamedCustomer(NamedTuple):
+    pk: int
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What customer texts stand for. `new` has the name under which a customer is to be made: the first of its spellings."""
+
+    known: dict[str, int]
+    ambiguous: dict[str, list[str]]  # the addresses to choose from
+    new: dict[str, str]
+
+
+def index(things: Iterable[T]) -> defaultdict[str, list[T]]:
+    """The things by name and by address, folded; for `meant`."""
+    found: defaultdict[str, list[T]] = defaultdict(list)
+    for thing in things:
+        for text in {thing.name.upper(), thing.slug.upper()}:
+            found[text].append(thing)
+    return found
+
+
+def meant(text: str, candidates: Collection[T]) -> list[T]:
+    """What a text stands for, among all whose name or address it is in some letter case: several if it does not tell.
+
+    The exact name goes first, then the name, then the address: so what a name has made, that name finds again.
+    """
+    exact = [thing for thing in candidates if thing.name == text]
+    addressed = [thing for thing in candidates if thing.slug.upper() == text.upper()]
+    named = [thing for thing in candidates if thing not in addressed or thing.name.upper() == text.upper()]
+    exactly_addressed = [thing for thing in addressed if thing.slug == text]
+    for found in (exact, named, exactly_addressed):
+        if len(found) == 1:
+            return found
+    return exact or named or addressed
+
+
+def customers(texts: Collection[str]) -> Customers:
+    """Look all these up in one statement. Texts are looked up in the order given, which decides how a new one is spelt."""
+    candidates: defaultdict[str, list[NamedCustomer]] = defaultdict(list)
+    folded = {}
+    with connection.cursor() as cursor:
+        cursor.execute(CUSTOMERS_MEANT, {"texts": list(texts)})
+        for text, fold, *customer in cursor.fetchall():
+            folded[text] = fold
+            if customer[0] is not None:
+                candidates[text].append(NamedCustomer(*customer))
+    names = Customers({}, {}, {})
+    spelt: dict[str, str] = {}
+    for text in texts:
+        found = meant(text, candidates[text])
+        if not found:
+            names.new[text] = spelt.setdefault(folded[text], text)
+        elif len(found) == 1:
+            names.known[text] = found[0].pk
+        else:
+            names.ambiguous[text] = sorted(customer.slug for customer in found)
+    return names
+
+
+def make_customers(names: Collection[str]) -> None:
+    """Two statements. Raises IntegrityError when somebody makes one of them at the same time."""
+    addresses = free_addresses(Customer, names)
+    Customer.objects.bulk_create([Customer(name=name, slug=slug) for name, slug in addresses.items()])
+
+
+def make_customer(name: str) -> Customer:
+    """A customer by this name, who may have been made by somebody else a moment ago."""
+    try:
+        with transaction.atomic():
+            make_customers([name])
+    except IntegrityError:
+        if not Customer.objects.filter(name=name).exists():
+            raise
+    return Customer.objects.get(name=name)
+
+
+def skills(names: Iterable[str]) -> dict[str, Skill]:
+    """The skill behind each name; those that are missing are made."""
+    there = list(Skill.objects.all())
+    found: dict[str, Skill] = {}
+    for name in names:
+        match = meant(name, index(there)[name.upper()])
+        if not match:
+            match = [Skill.objects.create(name=name, slug=free_addresses(Skill, [name])[name])]
+            there += match
+        found[name] = match[0]
+    return found
+
+
+def make_file_types(names: Collection[str], *, team: Team) -> list[FileType]:
+    """New types that need the skill of their own name at level U: closed to everybody who has not got it (R4)."""
+    needed = skills(names)
+    addresses = free_addresses(FileType, names, qualifier=team.slug)
+    return FileType.objects.bulk_create(
+        FileType(team=team, name=name, slug=slug, skill=needed[name], least_level=Level.U)
+        for name, slug in addresses.items()
+    )
+
+
+def longest(model: type[models.Model], field: str) -> int:
+    """How many characters this field takes."""
+    found = model._meta.get_field(field)
+    assert isinstance(found, models.Field)
+    return found.max_length or 0
+
+
+def free_addresses(model: type[models.Model], names: Collection[str], *, qualifier: str = "") -> dict[str, str]:
+    """An address of its own for each name, in one query; with the qualifier before it where the plain one is taken."""
+    length = longest(model, "slug")
+    candidates = {name: _candidates(name, qualifier=qualifier, length=length) for name in names}
+    offered = {address for addresses in candidates.values() for address in addresses}
+    taken = set(model._default_manager.filter(slug__in=offered).values_list("slug", flat=True))
+    free = {}
+    for name, addresses in candidates.items():
+        free[name] = next((address for address in addresses if address not in taken), addresses[-1])
+        taken.add(free[name])
+    return free
+
+
+def _candidates(name: str, *, qualifier: str, length: int) -> list[str]:
+    """The last one is as good as certain to be free: it has a digest of the exact name."""
+    qualified = f"{qualifier} {name}"
+    digest = hashlib.sha256(qualified.encode()).hexdigest()[:10]
+    plain = [slugify(name)[:length], slugify(qualified)[:length]]
+    return [address for address in plain if address] + [f"{slugify(name)[: length - 11]}-{digest}".lstrip("-")]

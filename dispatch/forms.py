@@ -1,0 +1,95 @@
+"""Forms that people fill in."""
+
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from dispatch import agreements, directory, intake_rows
+from dispatch.models import REFERENCE, Customer, File, FileType, QueueMissing
+
+
+class LineField(forms.CharField):
+    """Text in one line: runs of white space are one space, as in an import."""
+
+    def to_python(self, value: object) -> str:
+        return intake_rows.collapsed(super().to_python(value) or "")
+
+
+class IntakeForm(forms.Form):
+    """Logs one file. `received_at` is wall time of the team that the file type belongs to."""
+
+    reference = forms.CharField(
+        label=_("Reference"),
+        max_length=directory.longest(File, "reference"),
+        validators=[REFERENCE],
+        error_messages={"required": _("Give the file a reference of its own.")},
+    )
+    file_type = forms.ChoiceField(label=_("File type"), error_messages={"required": _("Choose a file type.")})
+    customer = LineField(label=_("Customer"), required=False, max_length=directory.longest(Customer, "name"))
+    title = LineField(label=_("Title"), required=False, max_length=directory.longest(File, "title"))
+    received_at = forms.CharField(label=_("Received"), required=False, max_length=40, help_text=_("Empty means now."))
+    expedite_reason = LineField(
+        label=_("Why must it overtake the others?"),
+        required=False,
+        max_length=directory.longest(File, "expedite_reason"),
+        help_text=_("It goes to the head of the queue. A team allows few at a time; everybody sees the reason."),
+    )
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        self.now = now
+        types = FileType.objects.select_related("team").order_by("team__name", "name")
+        self._types = {file_type.slug: file_type for file_type in types}
+        by_team = groupby(self._types.values(), key=attrgetter("team"))
+        groups = [(team.name, [(each.slug, each.name) for each in types]) for team, types in by_team]
+        self.fields["file_type"].choices = [("", gettext("Choose…")), *groups]  # type: ignore[attr-defined]
+        self.fields["reference"].widget.attrs |= {
+            "autocomplete": "off",
+            "spellcheck": "false",
+            "list": "next-reference",
+        }
+        self.fields["customer"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "list": "customers"}
+        self.fields["title"].widget.attrs |= {"autocomplete": "off"}
+        self.fields["received_at"].widget = forms.DateTimeInput(
+            attrs={"type": "datetime-local", "max": "9999-12-31T23:59"}
+        )
+        self.fields["expedite_reason"].widget.attrs |= {"autocomplete": "off"}
+
+    @property
+    def type_meant(self) -> FileType | None:
+        """The type chosen, or proposed by a form that is still empty."""
+        if self.is_bound:
+            return self.cleaned_data.get("file_type")
+        return self._types.get(self.initial.get("file_type", ""))
+
+    def clean_file_type(self) -> FileType:
+        return self._types[self.cleaned_data["file_type"]]
+
+    def clean_customer(self) -> str:
+        text: str = self.cleaned_data["customer"]
+        addresses = directory.customers([text]).ambiguous.get(text)
+        if addresses:
+            raise ValidationError(intake_rows.ambiguous_customer(text, addresses))
+        return text
+
+    def clean(self) -> None:
+        file_type = self.cleaned_data.get("file_type")
+        try:
+            calendar = agreements.book([file_type.team_id]).calendars[file_type.team_id] if file_type else None
+            text = self.cleaned_data.get("received_at", "")
+            self.cleaned_data["received_at"] = intake_rows.read_received_at(text, calendar, now=self.now)
+        except QueueMissing:
+            self.add_error("file_type", intake_rows.no_queue(file_type.team))
+        except intake_rows.Wrong as wrong:
+            self.add_error("received_at", str(wrong))
+
+    def start_at_first_problem(self) -> None:
+        """Where the keyboard goes on: the first field that is wrong, else the first of all."""
+        wrong = next((name for name in self.fields if name in self.errors), None) if self.is_bound else None
+        self.fields[wrong or "reference"].widget.attrs["autofocus"] = True

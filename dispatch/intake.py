@@ -1,0 +1,354 @@
+"""Many files at once, from a table: all of them or none, and the same table again changes nothing.
+
+Rows are read twice. First for the names in them, so that everything they are checked against is there before the first
+check; then they are checked and stream into a temporary table, still without a lock. What is new goes from there into the
+queue with its events and tallies in one statement, as `moves.LOG` does it for one file. So the number of statements is the
+same for ten rows and for a million, and a team's queue is held only while the last of them runs.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dispatch import agreements, directory, flow, moves, tables
+from dispatch.agreements import Book
+from dispatch.intake_rows import OPTIONAL, REQUIRED, Desk, Names, Record, ambiguous_customer, check, names_in, no_queue
+from dispatch.models import Customer, File, FileType, Queue
+from dispatch.tables import Columns, Problem, Table
+from skills.models import Team, Worker
+
+MOST_NEW_TYPES = 50  # more is a mistaken column, not an office
+ROWS_A_CHUNK = 1000
+NUMBERS_TRIED = 20
+
+Progress = Callable[[str, int, int], None]  # what is being done, rows so far, rows in all
+
+
+class Overtaken(flow.Refused):
+    """Somebody logged one of the files, or made one of the customers, while the import ran."""
+
+
+class CustomerAmbiguous(flow.Refused):
+    """Several customers go by this name."""
+
+
+class TypesNotMade(flow.Refused):
+    """Missing file types cannot be made as asked."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an import did, or would do: with problems, or as a dry run, nothing was written."""
+
+    new: int
+    unchanged: int
+    problems: tuple[Problem, ...]
+    notices: tuple[str, ...]
+    is_written: bool
+
+
+STAGE = """
+DROP TABLE IF EXISTS pg_temp.intake_row;
+CREATE TEMPORARY TABLE intake_row (
+    line integer, reference text, team_id bigint, file_type_id bigint, customer_id bigint, new_customer text, title text,
+    received_at timestamptz, is_received_given boolean, due_at timestamptz, calendar_version bigint,
+    weight smallint, expedite_reason text
+) ON COMMIT DROP
+"""
+COPY = "COPY intake_row FROM STDIN (FORMAT csv, FORCE_NOT_NULL (new_customer, title, expedite_reason))"
+
+CONTENT = "({0}.file_type_id, {0}.customer_id, {0}.title, {0}.weight, {0}.expedite_reason)"
+SAME_RECEIPT = "(NOT r.is_received_given OR r.received_at = {0}.received_at)"
+
+# Both take away the rows that are there already: lines with other content one by one, and how many have the same.
+REPEATED = f"""
+WITH gone AS (
+    DELETE FROM intake_row r USING intake_row first
+    WHERE r.reference = first.reference AND r.line > first.line
+    AND first.line IN (SELECT min(line) FROM intake_row GROUP BY reference HAVING count(*) > 1)
+    RETURNING r.line, r.reference, first.line AS first_line,
+        {CONTENT.format("r")} IS NOT DISTINCT FROM {CONTENT.format("first")}
+        AND r.new_customer = first.new_customer AND {SAME_RECEIPT.format("first")} AS is_same
+)
+SELECT line, reference, first_line, 0 FROM gone WHERE NOT is_same
+UNION ALL SELECT NULL, NULL, NULL, count(*) FROM gone WHERE is_same
+"""
+LOGGED_BEFORE = f"""
+WITH gone AS (
+    DELETE FROM intake_row r USING dispatch_file f WHERE f.reference = r.reference
+    RETURNING r.line, r.reference,
+        {CONTENT.format("r")} IS NOT DISTINCT FROM {CONTENT.format("f")}
+        AND r.new_customer = '' AND {SAME_RECEIPT.format("f")} AS is_same
+)
+SELECT line, reference, NULL, 0 FROM gone WHERE NOT is_same
+UNION ALL SELECT NULL, NULL, NULL, count(*) FROM gone WHERE is_same
+"""
+NEW_BY_TEAM = "SELECT team_id, count(*) FROM intake_row GROUP BY 1 ORDER BY 1"
+NEW_EXPEDITES = "SELECT line, team_id FROM intake_row WHERE expedite_reason <> '' ORDER BY line"
+
+LOG_ALL = """
+WITH logged AS (
+    INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
+                               expedite, expedite_reason, calendar_version_id)
+    SELECT r.reference, r.team_id, r.file_type_id, coalesce(r.customer_id, c.id), r.title, 'waiting', r.received_at, %(now)s,
+           r.due_at, r.weight, r.expedite_reason <> '', r.expedite_reason, r.calendar_version
+    FROM intake_row r LEFT JOIN dispatch_customer c ON c.name = r.new_customer AND r.new_customer <> '' ORDER BY r.line
+    RETURNING id, team_id, received_at, due_at
+), counted AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
+    FROM logged, LATERAL (VALUES ('waiting', due_at), ('logged', received_at)) AS tally(kind, at) GROUP BY 1, 2, 3
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
+SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORDER BY id
+"""
+
+
+def import_files(
+    table: Table,
+    *,
+    team: Team | None = None,
+    create_types: bool = False,
+    dry_run: bool = False,
+    named: Mapping[str, str] | None = None,
+    by: Worker | None = None,
+    now: datetime,
+    progress: Progress = lambda *_: None,
+) -> Outcome:
+    """Log every row as a file, or none if there is any problem, and wake the teams that got some.
+
+    With a team, only its file types are meant; `create_types` makes those that it lacks. `named` says which column holds
+    which field. Raises tables.Unreadable, Overtaken, TypesNotMade.
+    """
+    columns = tables.columns(table.header, required=REQUIRED, optional=OPTIONAL, named=named)
+    names = names_in(table, columns)
+    try:
+        with transaction.atomic():
+            desk, notices = _desk(names, team=team, create_types=create_types, now=now)
+            problems = _stage(table, columns, desk, rows=names.rows, progress=progress)
+            progress(_("Writing"), names.rows, names.rows)
+            unchanged, conflicts = _compare()
+            problems += conflicts
+            new: dict[int, int] = dict(moves.rows(NEW_BY_TEAM, []))
+            if not problems and not dry_run:
+                for team_id in new:
+                    moves.take(team_id)
+            problems += _beyond_expedite_limit(new)
+            is_written = not problems and not dry_run
+            if is_written and new:
+                _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)
+            transaction.set_rollback(not is_written)
+    except IntegrityError as error:
+        raise Overtaken(
+            _("Somebody logged one of these files at the same time. Nothing was written; import again.")
+        ) from error
+    return Outcome(
+        sum(new.values()), unchanged, tuple(sorted(problems)), (*table.notices, *columns.notices, *notices), is_written
+    )
+
+
+def log_file(
+    *,
+    reference: str,
+    file_type: FileType,
+    customer: str = "",
+    title: str = "",
+    received_at: datetime | None = None,
+    expedite_reason: str = "",
+    by: Worker | None,
+    now: datetime,
+) -> tuple[File, bool]:
+    """One file, its customer by name or address; an unknown customer is made, unless the file is refused.
+
+    Raises what `flow.log` raises, and CustomerAmbiguous.
+    """
+    with transaction.atomic():
+        return flow.log(
+            reference=reference,
+            file_type=file_type,
+            customer=_customer(customer) if customer else None,
+            title=title,
+            received_at=received_at,
+            expedite_reason=expedite_reason,
+            by=by,
+            now=now,
+        )
+
+
+def _customer(text: str) -> Customer:
+    names = directory.customers([text])
+    if text in names.ambiguous:
+        raise CustomerAmbiguous(ambiguous_customer(text, names.ambiguous[text]))
+    return Customer.objects.get(pk=names.known[text]) if names.known else directory.make_customer(text)
+
+
+def next_reference(reference: str) -> str:
+    """The next free number after a reference that ends in digits, of those near by; else nothing."""
+    digits = re.search(r"[0-9]{1,15}$", reference)
+    if digits is None:
+        return ""
+    stem, width = reference[: digits.start()], len(digits[0])
+    numbers = range(int(digits[0]) + 1, int(digits[0]) + 1 + NUMBERS_TRIED)
+    near = [f"{stem}{number:0{width}}" for number in numbers]
+    taken = set(File.objects.filter(reference__in=near).values_list("reference", flat=True))
+    longest = directory.longest(File, "reference")
+    return next((each for each in near if each not in taken and len(each) <= longest), "")
+
+
+# --- The desk: what rows are checked against ------------------------------------------------------------------------------
+
+
+def _desk(names: Names, *, team: Team | None, create_types: bool, now: datetime) -> tuple[Desk, list[str]]:
+    types = list(FileType.objects.filter(**{"team": team} if team else {}).select_related("team"))
+    notices = []
+    if create_types:
+        made = _make_missing_types(names, types, team=team)
+        types += made
+        if made:
+            notices.append(_("New file types: %(names)s.") % {"names": ", ".join(each.name for each in made)})
+    teams = {file_type.team_id for file_type in types}
+    book = agreements.book(Queue.objects.filter(team__in=teams).values_list("team", flat=True))
+    found, problems = _types_meant(names.file_types, types, book)
+    customers = directory.customers(names.customers)
+    if customers.new:
+        notices.append(_new_customers(sorted(set(customers.new.values()))))
+    return Desk(found, problems, customers, book, now), notices
+
+
+def _new_customers(names: list[str]) -> str:
+    text = ngettext("%(number)s new customer: %(names)s.", "%(number)s new customers: %(names)s.", len(names))
+    return text % {"number": f"{len(names):,}", "names": ", ".join(names[:5]) + (", …" if len(names) > 5 else "")}
+
+
+def _make_missing_types(names: Names, types: list[FileType], *, team: Team | None) -> list[FileType]:
+    """Spellings of one name are one type. What cannot be a name stays missing, and its rows say so."""
+    if team is None:
+        raise TypesNotMade(_("New file types need a team to belong to. Name the team (--team)."))
+    known = directory.index(types)
+    longest = directory.longest(FileType, "name")
+    missing: dict[str, str] = {}
+    for text in names.file_types:
+        if text.upper() not in known and len(text) <= longest:
+            missing.setdefault(text.upper(), text)
+    if len(missing) > MOST_NEW_TYPES:
+        message = _("These rows would make %(number)s new file types. Check that the right column is file_type.")
+        raise TypesNotMade(message % {"number": f"{len(missing):,}"})
+    return directory.make_file_types(list(missing.values()), team=team)
+
+
+def _types_meant(
+    texts: Collection[str], types: list[FileType], book: Book
+) -> tuple[dict[str, FileType], dict[str, str]]:
+    """The type behind each text, and what is wrong with the other texts."""
+    known = directory.index(types)
+    found, problems = {}, {}
+    for text in texts:
+        candidates = directory.meant(text, known.get(text.upper(), ()))
+        if len(candidates) == 1 and candidates[0].team_id in book.calendars:
+            found[text] = candidates[0]
+        else:
+            problems[text] = _type_problem(text, candidates, types)
+    return found, problems
+
+
+def _type_problem(text: str, candidates: list[FileType], types: list[FileType]) -> str:
+    if len(candidates) == 1:
+        return no_queue(candidates[0].team)
+    if candidates:
+        addresses = ", ".join(sorted(candidate.slug for candidate in candidates))
+        message = _(
+            "Several file types are called %(text)s. Write an address (%(addresses)s), or import for one team (--team)."
+        )
+        return message % {"text": text, "addresses": addresses}
+    known = ", ".join(sorted(file_type.name for file_type in types)[:10]) or _("none yet")
+    message = _(
+        "There is no file type %(text)s. Write another (%(known)s), or have it made (--create-types with --team)."
+    )
+    return message % {"text": text[:80], "known": known}
+
+
+# --- The temporary table --------------------------------------------------------------------------------------------------
+
+
+def _stage(table: Table, columns: Columns, desk: Desk, *, rows: int, progress: Progress) -> list[Problem]:
+    """Good rows go into the temporary table; what is wrong with the others comes back."""
+    problems: list[Problem] = []
+
+    def records() -> Iterator[Record]:
+        for number, row in enumerate(table.rows()):
+            if number % ROWS_A_CHUNK == 0:
+                progress(_("Checking"), number, rows)
+            checked = check(row, columns=columns, desk=desk)
+            if isinstance(checked, Record):
+                yield checked
+            else:
+                problems.extend(checked)
+
+    with connection.cursor() as cursor:
+        cursor.execute(STAGE)
+        cursor.copy_expert(COPY, _AsCsv(records()))
+        cursor.execute("ANALYZE pg_temp.intake_row")
+    return problems
+
+
+class _AsCsv:
+    """Records as the text that COPY reads, made while it reads."""
+
+    def __init__(self, records: Iterator[Record]) -> None:
+        self.records = records
+
+    def read(self, _size: int) -> str:
+        text = io.StringIO()
+        csv.writer(text).writerows(islice(self.records, ROWS_A_CHUNK))
+        return text.getvalue()
+
+
+def _compare() -> tuple[int, list[Problem]]:
+    """Takes what is there already out of the temporary table: how many rows are unchanged, and which contradict."""
+    unchanged, problems = 0, []
+    for line, reference, first_line, same in moves.rows(REPEATED, []) + moves.rows(LOGGED_BEFORE, []):
+        unchanged += same
+        if first_line:
+            message = _("%(reference)s is in line %(line)s too, with other content. Keep one of them.")
+            problems.append(Problem(line, "reference", message % {"reference": reference, "line": first_line}))
+        elif line:
+            message = _(
+                "%(reference)s is logged already, with other content. Correct the row, or give it another reference."
+            )
+            problems.append(Problem(line, "reference", message % {"reference": reference}))
+    return unchanged, problems
+
+
+def _beyond_expedite_limit(team_ids: Collection[int]) -> list[Problem]:
+    new = moves.rows(NEW_EXPEDITES, [])
+    if not new:
+        return []
+    limits = dict(Queue.objects.filter(team__in=team_ids).values_list("team", "expedite_limit"))
+    open_now = Counter({team_id: moves.open_expedites(team_id) for team_id in {team_id for _line, team_id in new}})
+    problems = []
+    for line, team_id in new:
+        open_now[team_id] += 1
+        if open_now[team_id] > limits[team_id]:
+            message = _(
+                "The team allows %(limit)s open expedites; this is one more. Remove the reason, or wait until one is done."
+            )
+            problems.append(Problem(line, "expedite_reason", message % {"limit": limits[team_id]}))
+    return problems
+
+
+def _log_all(team_ids: Collection[int], *, customers: Collection[str], by: Worker | None, now: datetime) -> None:
+    directory.make_customers(customers)
+    with connection.cursor() as cursor:
+        cursor.execute(LOG_ALL, {"by": by.pk if by else None, "now": now})
+    for team_id in team_ids:
+        flow.wake(team_id)

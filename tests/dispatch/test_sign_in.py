@@ -1,0 +1,137 @@
+"""Signing in and out, where each role lands, and the pages that say no."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.test import Client
+
+from dispatch.models import File
+from skills.models import Role, Team
+from tests import office
+
+pytestmark = pytest.mark.django_db
+
+TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+
+
+@pytest.fixture
+def team() -> Team:
+    return office.team()
+
+
+def sign_in(client: Client, name: str, password: str = "secret", *, to: str = ""):  # noqa: S107 as the office gives them
+    return client.post("/sign-in/", {"username": name, "password": password, "next": to})
+
+
+@pytest.mark.parametrize(
+    ("role", "home"),
+    [
+        (Role.WORKER, "/bin/"),
+        (Role.ASSISTANT, "/intake/"),
+        (Role.LEADER, "/board/settlements/"),
+        (Role.MANAGER, "/board/"),
+        (Role.ADMINISTRATOR, "/admin/"),
+    ],
+)
+def test_each_role_comes_home(client, team, role, home):
+    office.person(
+        "Somebody", role, team=team if role == Role.WORKER else None, leads=team if role == Role.LEADER else None
+    )
+    answer = client.get(sign_in(client, "somebody").headers["Location"])
+    assert answer.headers["Location"] == home
+
+
+def test_who_was_sent_to_sign_in_gets_where_they_wanted(client, team):
+    office.worker("Ada", team)
+    asked = client.get("/bin/")
+    assert asked.headers["Location"] == "/sign-in/?next=/bin/"
+    assert "Sign in to open that page" in client.get(asked.headers["Location"]).content.decode()
+    assert sign_in(client, "ada", to="/bin/").headers["Location"] == "/bin/"
+
+
+@pytest.mark.parametrize("to", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)"])
+def test_nobody_is_led_elsewhere(client, team, to):
+    office.worker("Ada", team)
+    assert sign_in(client, "ada", to=to).headers["Location"] == "/"
+
+
+def test_a_wrong_password_says_so_and_keeps_the_name(client, team):
+    office.worker("Ada", team)
+    answer = sign_in(client, "ada", "not-this-one", to="/bin/")
+    shown = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'role="alert"' in shown
+    assert 'value="ada"' in shown
+    assert "not-this-one" not in shown
+    assert 'name="next" value="/bin/"' in shown
+    assert "sessionid" not in client.cookies
+
+
+def test_who_is_not_active_stays_out(client, team):
+    ada = office.worker("Ada", team)
+    ada.is_active = False
+    ada.save(update_fields=["is_active"])
+    assert sign_in(client, "ada").status_code == 200
+    assert "sessionid" not in client.cookies
+
+
+def test_signing_out_is_a_post_and_leads_to_the_door(client, team):
+    client.force_login(office.worker("Ada", team))
+    assert client.get("/sign-out/").status_code == 405
+    assert client.get("/bin/").status_code == 200
+    assert client.post("/sign-out/").headers["Location"] == "/sign-in/"
+    assert client.get("/bin/").status_code == 302
+
+
+def test_who_is_in_is_not_asked_again(client, team):
+    client.force_login(office.worker("Ada", team))
+    assert client.get("/sign-in/").headers["Location"] == "/"
+
+
+def test_the_header_offers_only_what_this_person_may(client, team):
+    office.log(office.file_type("Claim", team))
+    seen = {}
+    for role in (Role.WORKER, Role.ASSISTANT):
+        client.force_login(office.person(role.label, role, team=team))
+        seen[role] = re.findall(r'<a href="(/[^"]*)"', client.get("/board/").content.decode())
+    assert "/bin/" in seen[Role.WORKER]
+    assert "/intake/" not in seen[Role.WORKER]
+    assert "/intake/" in seen[Role.ASSISTANT]
+    assert "/bin/" not in seen[Role.ASSISTANT]
+    assert "/admin/" not in seen[Role.WORKER]
+    assert File.objects.count() == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_wrong_address_says_what_to_do(client, team, known):
+    if known:
+        client.force_login(office.worker("Ada", team))
+    answer = client.get("/nowhere/")
+    assert answer.status_code == 404
+    assert "Check the address" in answer.content.decode()
+
+
+def test_a_fault_page_needs_nothing():
+    assert "Something went wrong here" in render_to_string("500.html")
+
+
+def test_pages_load_only_what_is_ours(client, team):
+    client.force_login(office.worker("Ada", team))
+    answer = client.get("/bin/")
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"(src|href)=\"(https?:)?//", answer.content.decode())
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_anything_inline(template: Path):
+    """The content security policy would silently drop it."""
+    source = template.read_text()
+    assert not re.search(
+        r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|hx-(vals|headers)=['\"]js:", source
+    )
+    assert not re.search(r'hx-trigger="[^"]*\[', source), (
+        "a filter of hx-trigger is evaluated, which the policy forbids"
+    )
