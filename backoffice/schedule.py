@@ -2,9 +2,9 @@
 
 from rq import cron
 
-from dispatch import flow
+from dispatch import sweep
 
 SWEEP_SECONDS = 10
 
 # Nothing waits for a sweep: acts refill at once. It heals what a lost wake-up left.
-cron.register(flow.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
+cron.register(sweep.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)

@@ -99,9 +99,7 @@ def measure(*, streams: int, acts: int, waiting: int) -> Result:
     return Result(streams, acts, p50, p99, max(times), readers.frame_bytes, before, after)
 
 
-async def _watch(
-    readers: Readers, office: object, *, streams: int, acts: int, pid: int
-) -> tuple[list[float], float]:
+async def _watch(readers: Readers, office: object, *, streams: int, acts: int, pid: int) -> tuple[list[float], float]:
     tasks = await readers.open(streams)
     await readers.got(0, streams, patience=60)
     times: list[float] = []

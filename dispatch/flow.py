@@ -1,17 +1,14 @@
-"""The verbs: log, start, done, pass back, away, back. One verb, one transaction, one event a file; nothing else moves a file.
+"""The verbs: log, start, done, pass back, away, back, withdraw, rework, expedite. One verb, one transaction, one event a file.
 
 Each verb takes the team's queue first (`moves.take`), so acts of one team are serial, and clock and actor come in by the
 door. Facts that stand in the way are exceptions, named here; whoever calls turns them into a page or an answer.
 """
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 
-import django_rq
 from django.db import transaction
 from django.utils.translation import gettext as _
-from redis import RedisError
 
 from dispatch import agreements, moves
 from dispatch.models import (
@@ -21,15 +18,16 @@ from dispatch.models import (
     Event,
     File,
     FileType,
+    HelpCall,
     PassBack,
+    ShelfPlace,
     Slot,
+    State,
+    Turn,
 )
-from dispatch.refill import fill_slot, fill_team, first_doable, hungry_teams, refill
+from dispatch.refill import fill_slot, fill_team, first_doable
+from dispatch.wake_ups import wake
 from skills.models import Worker
-
-logger = logging.getLogger(__name__)
-
-MARK_SECONDS = 10  # a wake-up that got lost on its way blocks the next one no longer than the sweep's pause
 
 
 class Refused(Exception):
@@ -84,6 +82,22 @@ class NotYetReceived(ReceiptImplausible):
     """The receipt lies in the future."""
 
 
+class StillStuck(Refused):
+    """A file that waits for help is worked again when the help call has ended with its cause."""
+
+
+class NotWaiting(Refused):
+    """Only a file that waits in the queue can be expedited."""
+
+
+class NotDone(Refused):
+    """Rework is of a file that was done."""
+
+
+class AlreadyEnded(Refused):
+    """A file that is done or withdrawn stays so."""
+
+
 # --- Arrivals -----------------------------------------------------------------------------------------------------------
 
 
@@ -123,11 +137,8 @@ def log(
         existing = File.objects.filter(reference=reference).first()
         if existing:
             return _same_or_refuse(existing, content), False
-        if expedite_reason and moves.open_expedites(file_type.team_id) >= terms.expedite_limit:
-            raise ExpediteLimitReached(
-                _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
-                % {"limit": terms.expedite_limit}
-            )
+        if expedite_reason:
+            _insist_on_expedite_limit(file_type.team_id, terms=terms)
         file_id = moves.log(
             **content,
             team=file_type.team_id,
@@ -166,17 +177,20 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
 def start(worker: Worker, position: int, *, file: int | None = None, by: Worker, now: datetime) -> None:
     """Take the oldest file of the bin in hand (R10). Raises SlotEmpty, SlotChanged, AnotherInHand, NotNext."""
     with transaction.atomic():
-        moves.take(_team_of(worker))
+        moves.take(team_of(worker))
         held = moves.held_by(worker.pk)
-        slot = _slot(held, position, file=file)
+        slot = slot_of(held, position, file=file)
         if slot.in_hand:
             return
+        if slot.is_stuck:
+            raise StillStuck(_("%(reference)s waits for help. End the help call with its cause first.") % vars_of(slot))
         if any(each.in_hand for each in held):
-            raise AnotherInHand(_("Another file is in hand. Finish it or pass it back first."))
-        if slot != held[0]:
-            raise NotNext(
-                _("%(reference)s is next: it has been in your bin longest.") % {"reference": held[0].reference}
+            raise AnotherInHand(
+                _("Another file is in hand. Finish it, shelve it, pass it back or call for help on it first.")
             )
+        first = next(each for each in held if not each.is_stuck)
+        if slot != first:
+            raise NotNext(_("%(reference)s is next: it has been in your bin longest.") % vars_of(first))
         moves.start(slot, by_id=by.pk, now=now)
 
 
@@ -196,13 +210,13 @@ def mark_done(
     ChecklistOpen.
     """
     with transaction.atomic():
-        terms = moves.take(_team_of(worker))
-        slot = _slot(moves.held_by(worker.pk), position, file=file)
+        terms = moves.take(team_of(worker))
+        slot = slot_of(moves.held_by(worker.pk), position, file=file)
         if not slot.in_hand:
-            raise NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
+            raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
         if confirmed is not None:
             _insist_on_checklist(slot, confirmed)
-        following = first_doable(worker.pk) if slot.position <= terms.bin_size else None
+        following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
         moves.finish(slot, following=following, by_id=by.pk, right=right_first_time, now=now)
 
 
@@ -223,21 +237,17 @@ def pass_back(
     if not reason:
         raise ReasonMissing(_("Say why you pass this file back, so that the next person knows."))
     with transaction.atomic():
-        terms = moves.take(_team_of(worker))
-        slot = _slot(moves.held_by(worker.pk), position, file=file)
+        terms = moves.take(team_of(worker))
+        slot = slot_of(moves.held_by(worker.pk), position, file=file)
         PassBack.objects.get_or_create(
             file_id=slot.file_id,
             worker=worker,
             defaults={"reason": reason[:200], "at": now},
         )
-        moves.give_back(
-            [slot],
-            kind=Event.Kind.PASSED_BACK,
-            by_id=by.pk,
-            cause=reason[:300],
-            now=now,
-        )
-        _fill_again(slot, worker=worker, terms=terms, cause="pass back", now=now)
+        end_help([slot.file_id], cause=_("passed back"), by=by, now=now)
+        moves.give_back([slot], kind=Event.Kind.PASSED_BACK, by_id=by.pk, cause=reason[:300], now=now)
+        _call_for_help_if_passed_back_again(slot, reason=reason, now=now)
+        fill_again(slot, worker=worker, terms=terms, cause="pass back", now=now)
         wake(slot.team_id)
 
 
@@ -246,31 +256,34 @@ def away(
     *,
     note: str = "",
     until: datetime | None = None,
-    by: Worker,
+    by: Worker | None,
     now: datetime,
 ) -> None:
-    """This person leaves: every file of the bin returns to its place in the order, the note with it (R15)."""
-    team_id = _team_of(worker)
+    """This person leaves: every file of the bin returns to its place in the order, the note with it (R15).
+
+    `by` is whoever does it: the person, their leader, or nobody when a planned absence begins.
+    """
+    team_id = team_of(worker)
     with transaction.atomic():
         moves.take(team_id)
         left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
         held = moves.held_by(worker.pk)
+        File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
         if held:
-            moves.give_back(
-                held,
-                kind=Event.Kind.RETURNED,
-                by_id=by.pk,
-                cause=note[:300] or "away",
-                now=now,
-            )
+            end_help([slot.file_id for slot in held], cause=_("away"), by=by or worker, now=now)
+            by_id, cause = by.pk if by else None, note[:300] or "away"
+            moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
         if left:
             _tell(Event.Kind.AWAY, worker, by=by, cause=note[:300], now=now)
         wake(team_id)
 
 
-def back(worker: Worker, *, by: Worker, now: datetime) -> None:
-    """This person is here again, with an empty bin that is filled at once. Raises NoBin without a team or a bin."""
-    team_id = _team_of(worker)
+def back(worker: Worker, *, by: Worker, now: datetime, refilled: bool = True) -> None:
+    """This person is here again, with an empty bin that is filled at once. Raises NoBin without a team or a bin.
+
+    Not `refilled`: whoever asks puts something of its own into the bin first, and wakes a refill for the rest.
+    """
+    team_id = team_of(worker)
     with transaction.atomic():
         terms = moves.take(team_id)
         if not Slot.objects.filter(bin=worker.pk).exists():
@@ -278,16 +291,78 @@ def back(worker: Worker, *, by: Worker, now: datetime) -> None:
         if Worker.objects.filter(pk=worker.pk, is_present=False).update(is_present=True, away_until=None):
             Slot.objects.filter(bin=worker.pk, file__isnull=True).update(empty_since=now)
             _tell(Event.Kind.BACK, worker, by=by, cause="", now=now)
-        fill_team(team_id, terms=terms, cause="back", now=now)
+        if refilled:
+            fill_team(terms, cause="back", now=now)
 
 
-def _team_of(worker: Worker) -> int:
+def withdraw(file: File, *, reason: str, by: Worker, now: datetime) -> None:
+    """The file is no longer wanted, wherever it is; a slot it leaves is filled again. Raises ReasonMissing, AlreadyEnded."""
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(_("Say why this file is withdrawn."))
+    with transaction.atomic():
+        terms = moves.take(file.team_id)
+        file.refresh_from_db()
+        if file.state in (State.DONE, State.WITHDRAWN):
+            raise AlreadyEnded(_("%(reference)s has ended already.") % {"reference": file.reference})
+        slot = Slot.objects.filter(file=file).first()
+        end_help([file.pk], cause=_("withdrawn"), by=by, now=now)
+        ShelfPlace.objects.filter(file=file).delete()
+        moves.place(
+            file.pk, file.state, State.WITHDRAWN, kind=Event.Kind.WITHDRAWN, by_id=by.pk, cause=reason[:300], now=now
+        )
+        if slot and slot.position <= terms.bin_size:
+            fill_slot(slot.pk, worker_id=slot.bin_id, terms=terms, cause="withdrawn", now=now)
+
+
+def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
+    """A new file, linked to the one that was done, with a promise of its own (R17). Raises ReasonMissing, NotDone."""
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(_("Say what has to be done again."))
+    with transaction.atomic():
+        moves.take(file.team_id)
+        file.refresh_from_db()
+        if file.state != State.DONE:
+            raise NotDone(_("%(reference)s is not done, so nothing can be reworked.") % {"reference": file.reference})
+        again, _is_new = log(
+            reference=f"{file.reference[:58]}-R{file.reworks.count() + 1}",
+            file_type=file.file_type,
+            customer=file.customer,
+            title=reason[:200],
+            weight=file.weight,
+            by=by,
+            now=now,
+        )
+        again.rework_of = file
+        again.save(update_fields=["rework_of"])
+    return again
+
+
+def expedite(file: File, *, reason: str, by: Worker, now: datetime) -> None:
+    """The file goes before all others of the team (R3). Raises ReasonMissing, NotWaiting, ExpediteLimitReached."""
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing(_("Say why this file goes first; everybody sees the reason."))
+    with transaction.atomic():
+        terms = moves.take(file.team_id)
+        _insist_on_expedite_limit(file.team_id, terms=terms)
+        waiting = File.objects.filter(pk=file.pk, state=State.WAITING, expedite=False)
+        if not waiting.update(expedite=True, expedite_reason=reason[:200], turn=Turn.EXPEDITE):
+            raise NotWaiting(
+                _("%(reference)s does not wait in the queue, or goes first already.") % {"reference": file.reference}
+            )
+        moves.note(file.pk, kind=Event.Kind.EXPEDITED, by_id=by.pk, cause=reason[:300], now=now)
+        wake(file.team_id)
+
+
+def team_of(worker: Worker) -> int:
     if worker.team_id is None:
         raise NoBin(_("You belong to no team yet, so you have no bin. Ask an administrator."))
     return worker.team_id
 
 
-def _slot(held: list[moves.Held], position: int, *, file: int | None) -> moves.Held:
+def slot_of(held: list[moves.Held], position: int, *, file: int | None) -> moves.Held:
     for slot in held:
         if slot.position == position:
             if file not in (None, slot.file_id):
@@ -296,19 +371,42 @@ def _slot(held: list[moves.Held], position: int, *, file: int | None) -> moves.H
     raise SlotEmpty(_("This slot is empty by now. Nothing was changed."))
 
 
+def vars_of(slot: moves.Held) -> dict[str, str]:
+    return {"reference": slot.reference}
+
+
+def end_help(file_ids: list[int], *, cause: str, by: Worker, now: datetime) -> None:
+    """End whatever help calls are open on these files, because what they were about has left."""
+    HelpCall.objects.filter(file__in=file_ids, ended_at=None).update(ended_at=now, ended_by=by, cause=cause)
+
+
+def _call_for_help_if_passed_back_again(slot: moves.Held, *, reason: str, now: datetime) -> None:
+    """R14: nobody should have to find out a third time."""
+    if PassBack.objects.filter(file=slot.file_id).count() > 1:
+        HelpCall.objects.create(team_id=slot.team_id, file_id=slot.file_id, reason=reason[:200], raised_at=now)
+
+
+def _insist_on_expedite_limit(team_id: int, *, terms: moves.Terms) -> None:
+    if moves.open_expedites(team_id) >= terms.expedite_limit:
+        raise ExpediteLimitReached(
+            _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
+            % {"limit": terms.expedite_limit}
+        )
+
+
 def _insist_on_checklist(slot: moves.Held, confirmed: Collection[int]) -> None:
     if open_items := set(slot.checklist) - set(confirmed):
         texts = ChecklistItem.objects.filter(pk__in=open_items).values_list("text", flat=True)
         raise ChecklistOpen(_("Still to confirm: %(items)s") % {"items": "; ".join(texts)})
 
 
-def _fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime) -> None:
+def fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: str, now: datetime) -> None:
     if slot.position <= terms.bin_size:
-        fill_slot(slot.slot_id, worker_id=worker.pk, cause=cause, now=now)
+        fill_slot(slot.slot_id, worker_id=worker.pk, terms=terms, cause=cause, now=now)
 
 
-def _tell(kind: str, worker: Worker, *, by: Worker, cause: str, now: datetime) -> None:
-    Event.objects.create(team_id=_team_of(worker), kind=kind, by=by, worker=worker, cause=cause, at=now)
+def _tell(kind: str, worker: Worker, *, by: Worker | None, cause: str, now: datetime) -> None:
+    Event.objects.create(team_id=team_of(worker), kind=kind, by=by, worker=worker, cause=cause, at=now)
 
 
 # --- Bins -----------------------------------------------------------------------------------------------------------------
@@ -329,36 +427,3 @@ def open_bins(team_id: int, *, now: datetime) -> None:
         ]
         Slot.objects.bulk_create(slots, ignore_conflicts=True)
         wake(team_id)
-
-
-# --- Wake-ups -------------------------------------------------------------------------------------------------------------
-
-
-def wake(team_id: int) -> None:
-    """Have the team refilled by a job as soon as this transaction is in. A dead Redis costs nothing but the sweep's pause."""
-    transaction.on_commit(lambda: _enqueue_refill(team_id), robust=True)
-
-
-def _enqueue_refill(team_id: int) -> None:
-    """One job at a time per team waits in the queue; it clears the mark before it looks, so nothing is missed."""
-    queue = django_rq.get_queue("default")
-    try:
-        if queue.connection.set(_mark(team_id), 1, nx=True, ex=MARK_SECONDS):
-            queue.enqueue(refill_woken, team_id)
-    except RedisError as error:
-        logger.warning("Wake-up of team %s not sent, the sweep will do it: %s", team_id, error)
-
-
-def _mark(team_id: int) -> str:
-    return f"threeslot:refill:{team_id}"
-
-
-def refill_woken(team_id: int) -> int:
-    """The RQ job behind `wake`."""
-    django_rq.get_connection("default").delete(_mark(team_id))
-    return refill(team_id, cause="wake-up")
-
-
-def sweep() -> int:
-    """Heal what was missed: refill every team that could be filled further; the number of slots filled. The schedule runs it."""
-    return sum(refill(team_id, cause="sweep") for team_id in hungry_teams())

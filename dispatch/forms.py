@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import agreements, directory, intake_rows
-from dispatch.models import REFERENCE, Customer, File, FileType, QueueMissing
+from dispatch.models import REFERENCE, FileType, QueueMissing
 
 
 class LineField(forms.CharField):
@@ -26,18 +26,18 @@ class IntakeForm(forms.Form):
 
     reference = forms.CharField(
         label=_("Reference"),
-        max_length=directory.longest(File, "reference"),
+        max_length=intake_rows.LONGEST_REFERENCE,
         validators=[REFERENCE],
         error_messages={"required": _("Give the file a reference of its own.")},
     )
     file_type = forms.ChoiceField(label=_("File type"), error_messages={"required": _("Choose a file type.")})
-    customer = LineField(label=_("Customer"), required=False, max_length=directory.longest(Customer, "name"))
-    title = LineField(label=_("Title"), required=False, max_length=directory.longest(File, "title"))
+    customer = LineField(label=_("Customer"), required=False, max_length=intake_rows.LONGEST_CUSTOMER)
+    title = LineField(label=_("Title"), required=False, max_length=intake_rows.LONGEST_TITLE)
     received_at = forms.CharField(label=_("Received"), required=False, max_length=40, help_text=_("Empty means now."))
     expedite_reason = LineField(
         label=_("Why must it overtake the others?"),
         required=False,
-        max_length=directory.longest(File, "expedite_reason"),
+        max_length=intake_rows.LONGEST_REASON,
         help_text=_("It goes to the head of the queue. A team allows few at a time; everybody sees the reason."),
     )
 
@@ -79,13 +79,15 @@ class IntakeForm(forms.Form):
         return text
 
     def clean(self) -> None:
-        file_type = self.cleaned_data.get("file_type")
+        calendar = None
+        if file_type := self.cleaned_data.get("file_type"):
+            try:
+                calendar = agreements.book([file_type.team_id]).calendars[file_type.team_id]
+            except QueueMissing:
+                self.add_error("file_type", intake_rows.no_queue(file_type.team))
         try:
-            calendar = agreements.book([file_type.team_id]).calendars[file_type.team_id] if file_type else None
             text = self.cleaned_data.get("received_at", "")
             self.cleaned_data["received_at"] = intake_rows.read_received_at(text, calendar, now=self.now)
-        except QueueMissing:
-            self.add_error("file_type", intake_rows.no_queue(file_type.team))
         except intake_rows.Wrong as wrong:
             self.add_error("received_at", str(wrong))
 

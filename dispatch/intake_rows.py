@@ -18,6 +18,10 @@ from skills.models import Team
 REQUIRED = ("reference", "file_type")
 OPTIONAL = ("customer", "title", "received_at", "weight", "expedite_reason")
 FIELDS = (*REQUIRED, *OPTIONAL)
+LONGEST_REFERENCE = directory.longest(File, "reference")
+LONGEST_CUSTOMER = directory.longest(Customer, "name")
+LONGEST_TITLE = directory.longest(File, "title")
+LONGEST_REASON = directory.longest(File, "expedite_reason")
 
 T = TypeVar("T")
 
@@ -96,13 +100,11 @@ def check(row: Row, *, columns: Columns, desk: Desk) -> Record | list[Problem]:
     reference = read("reference", read_reference, "")
     file_type = read("file_type", lambda cell: _file_type(cell, desk), None)
     customer, new_customer = read("customer", lambda cell: _customer(cell, desk), no_customer)
-    title = read("title", lambda cell: read_text(cell, longest=directory.longest(File, "title")), "")
+    title = read("title", lambda cell: read_text(cell, longest=LONGEST_TITLE), "")
     calendar = desk.book.calendars[file_type.team_id] if file_type else None
     received_at = read("received_at", lambda cell: read_received_at(cell, calendar, now=desk.now), desk.now)
     weight = read("weight", lambda cell: _weight(cell, file_type), 1)
-    reason = read(
-        "expedite_reason", lambda cell: read_text(cell, longest=directory.longest(File, "expedite_reason")), ""
-    )
+    reason = read("expedite_reason", lambda cell: read_text(cell, longest=LONGEST_REASON), "")
     if file_type is None or problems:
         return problems
     due_at = read("received_at", lambda _cell: _due_at(file_type, customer, received_at, desk), desk.now)
@@ -133,7 +135,7 @@ def is_reference(text: str) -> bool:
 
 def collapsed(cell: Cell) -> str:
     """Runs of white space, line ends too, are one space: the fields of a file are single lines."""
-    return " ".join(str(cell).split())
+    return " ".join(str(cell).split()) if cell else ""
 
 
 def read_text(cell: Cell, *, longest: int) -> str:
@@ -152,7 +154,7 @@ def read_reference(cell: Cell) -> str:
         raise Wrong(_("The reference is missing. Every file needs one of its own."))
     if not is_reference(text):
         raise Wrong(_("%(text)s cannot be a reference. %(why)s") % {"text": ascii(text[:80]), "why": REFERENCE.message})
-    return read_text(text, longest=directory.longest(File, "reference"))
+    return read_text(text, longest=LONGEST_REFERENCE)
 
 
 def _file_type(cell: Cell, desk: Desk) -> FileType:
@@ -166,7 +168,7 @@ def _file_type(cell: Cell, desk: Desk) -> FileType:
 
 def _customer(cell: Cell, desk: Desk) -> tuple[int | None, str]:
     """The customer there is, or the name of the one to be made."""
-    text = read_text(cell, longest=directory.longest(Customer, "name"))
+    text = read_text(cell, longest=LONGEST_CUSTOMER)
     if text in desk.customers.ambiguous:
         raise Wrong(ambiguous_customer(text, desk.customers.ambiguous[text]))
     return desk.customers.known.get(text), desk.customers.new.get(text, "")

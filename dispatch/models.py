@@ -4,10 +4,11 @@ import secrets
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from skills.models import Level, Skill, Team, Worker
 
 MAX_BIN_SIZE = 5
 EARLIEST_RECEIPT = datetime(1999, 12, 31, 10, tzinfo=UTC)  # the year 2000 begins, in the first place on earth
+MAX_SHELF = 9
 
 
 def new_secret() -> str:
@@ -132,6 +134,14 @@ class Queue(models.Model):
     )
     clogged_after = models.PositiveSmallIntegerField(_("working minutes until a full bin is clogged"), default=240)
     expedite_limit = models.PositiveSmallIntegerField(_("expedites open at most"), default=3)
+    shelf_limit = models.PositiveSmallIntegerField(
+        _("files a person may have on the shelf"), default=2, validators=[MaxValueValidator(MAX_SHELF)]
+    )
+    last_minutes = models.PositiveSmallIntegerField(
+        _("minutes before the end of work without a refill"),
+        default=0,
+        help_text=_("A file whose usual time still fits comes all the same."),
+    )
     wall_secret = models.CharField(_("secret of the wall link"), max_length=64, default=new_secret, unique=True)
 
     class Meta:
@@ -198,6 +208,12 @@ class FileType(models.Model):
         help_text=_("1 is ordinary, 2 is twice as hard."),
     )
     aged_after = models.PositiveSmallIntegerField(_("working minutes a file may stay in a slot"), default=240)
+    usual_minutes = models.PositiveSmallIntegerField(
+        _("usual minutes of work"),
+        null=True,
+        blank=True,
+        help_text=_("Lets a file still come in the last minutes of a shift when it fits."),
+    )
 
     objects = FileTypeQuerySet.as_manager()
 
@@ -354,6 +370,14 @@ class State(models.TextChoices):
 OPEN_STATES = (State.WAITING, State.IN_SLOT, State.SHELVED)
 
 
+class Turn(models.IntegerChoices):
+    """Whose turn it is first (R3, R13): the first column of the order of the queue."""
+
+    EXPEDITE = 0, _("expedited")
+    WOKEN = 1, _("back from the shelf")
+    ORDINARY = 2, _("by promise")
+
+
 class File(models.Model):
     """One piece of work. Its place changes only through `dispatch.flow`.
 
@@ -390,6 +414,16 @@ class File(models.Model):
         db_index=False,
     )
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)
+    turn = models.PositiveSmallIntegerField(
+        _("turn"), choices=Turn.choices, default=Turn.ORDINARY, db_default=Turn.ORDINARY
+    )
+    kept_for = models.ForeignKey(
+        Worker, verbose_name=_("kept for"), on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    kept_until = models.DateTimeField(_("kept until"), null=True)
+    rework_of = models.ForeignKey(
+        "self", verbose_name=_("rework of"), on_delete=models.PROTECT, null=True, related_name="reworks"
+    )
     expedite = models.BooleanField(_("expedite"), default=False)
     expedite_reason = models.CharField(_("reason to expedite"), max_length=200, blank=True)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
@@ -412,7 +446,7 @@ class File(models.Model):
             # is one look-up per type, however long the queue.
             models.Index(
                 F("file_type"),
-                F("expedite").desc(),
+                "turn",
                 "due_at",
                 "received_at",
                 "id",
@@ -455,6 +489,15 @@ class File(models.Model):
             ),
             models.CheckConstraint(name="received_in_plausible_times", condition=Q(received_at__gte=EARLIEST_RECEIPT)),
             models.CheckConstraint(name="file_weight_is_1_to_9", condition=Q(weight__range=(1, 9))),
+            models.CheckConstraint(
+                name="expedites_go_first",
+                condition=Q(expedite=True, turn=Turn.EXPEDITE) | (Q(expedite=False) & ~Q(turn=Turn.EXPEDITE)),
+            ),
+            models.CheckConstraint(
+                name="kept_for_somebody_for_a_time",
+                condition=Q(kept_for__isnull=True, kept_until__isnull=True)
+                | Q(kept_for__isnull=False, kept_until__isnull=False),
+            ),
             # Lets a slot insist that the file it holds is in the state in_slot (see migration 0002).
             models.UniqueConstraint(name="file_and_its_state", fields=["id", "state"]),
         ]
@@ -549,6 +592,109 @@ class Slot(models.Model):
         return f"{self.bin}, {self.position}"
 
 
+class ShelfPlace(models.Model):
+    """A file that waits on somebody outside (R13): out of its slot, with its person, who may have so many places at most.
+
+    The database refuses a place beyond nine, one file on two shelves, and a file whose state is not `shelved`.
+    """
+
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="shelf", db_index=False)
+    place = models.PositiveSmallIntegerField()
+    file = models.OneToOneField(File, on_delete=models.PROTECT, related_name="shelf_place", db_constraint=False)
+    reason = models.CharField(_("waiting on"), max_length=200)
+    shelved_at = models.DateTimeField()
+    wake_at = models.DateTimeField(_("wakes"), db_index=True)
+
+    class Meta:
+        verbose_name = _("shelf")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_file_a_place", fields=["worker", "place"]),
+            models.CheckConstraint(name="place_is_on_the_shelf", condition=Q(place__range=(1, MAX_SHELF))),
+            models.CheckConstraint(name="shelved_until_later", condition=Q(wake_at__gt=F("shelved_at"))),
+            models.CheckConstraint(name="shelved_for_a_reason", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.worker}"
+
+
+class HelpCall(models.Model):
+    """Somebody is stuck (R12), or a file came back twice (R14). It ends with a cause.
+
+    `worker` is whose bin the file is stuck in; empty for a file that waits in the queue.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="help_calls")
+    file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="help_calls")
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="help_calls", db_index=False)
+    reason = models.CharField(_("reason"), max_length=200)
+    raised_at = models.DateTimeField()
+    answered_by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    answered_at = models.DateTimeField(null=True)
+    cause = models.CharField(_("cause"), max_length=120, blank=True)
+    ended_by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("help call")
+        verbose_name_plural = _("help calls")
+        indexes: ClassVar = [
+            models.Index(fields=["team"], name="open_help_calls", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["team", "ended_at"], name="ended_help_calls", condition=Q(ended_at__isnull=False)),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_open_help_call_a_bin",
+                fields=["worker"],
+                condition=Q(ended_at__isnull=True, worker__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="one_open_help_call_a_file", fields=["file"], condition=Q(ended_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="answered_says_when_and_by_whom",
+                condition=Q(answered_at__isnull=True, answered_by__isnull=True)
+                | Q(answered_at__isnull=False, answered_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="a_help_call_ends_with_a_cause",
+                condition=Q(ended_at__isnull=True, ended_by__isnull=True, cause="")
+                | (Q(ended_at__isnull=False, ended_by__isnull=False) & ~Q(cause="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
+class Absence(models.Model):
+    """When somebody is planned to be away. It begins by itself, as if they had gone away; they come back by themselves."""
+
+    worker = models.ForeignKey(Worker, verbose_name=_("person"), on_delete=models.CASCADE, related_name="absences")
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"))
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    has_begun = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["starts_at"]
+        verbose_name = _("absence")
+        verbose_name_plural = _("absences")
+        constraints: ClassVar = [
+            models.CheckConstraint(name="an_absence_takes_time", condition=Q(ends_at__gt=F("starts_at"))),
+            ExclusionConstraint(
+                name="absences_do_not_overlap",
+                expressions=[
+                    ("worker", RangeOperators.EQUAL),
+                    (Func("starts_at", "ends_at", function="tstzrange"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.starts_at:%Y-%m-%d %H:%M}"
+
+
 class PassBack(models.Model):
     """This person gave this file back, so it never comes to them again (R14)."""
 
@@ -578,6 +724,14 @@ class Event(models.Model):
         DONE = "done", _("done")
         PASSED_BACK = "passed_back", _("passed back")
         RETURNED = "returned", _("returned to the queue")
+        SHELVED = "shelved", _("shelved")
+        WOKEN = "woken", _("back from the shelf")
+        STUCK = "stuck", _("called for help")
+        ANSWERED = "answered", _("help came")
+        UNSTUCK = "unstuck", _("help call ended")
+        EXPEDITED = "expedited", _("expedited")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        UNDONE = "undone", _("undone")
         AWAY = "away", _("away")
         BACK = "back", _("back")
         REPROMISED = "repromised", _("promised anew")
@@ -614,6 +768,8 @@ class Event(models.Model):
     due_was_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
     at = models.DateTimeField()
+    receipt = models.JSONField(null=True)
+    undoes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="undone_by", db_index=False)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["file", "id"], name="story_of_a_file")]
@@ -623,6 +779,7 @@ class Event(models.Model):
                 condition=Q(kind="repromised", due_was_at__isnull=False, due_at__isnull=False)
                 | (~Q(kind="repromised") & Q(due_was_at__isnull=True, due_at__isnull=True)),
             ),
+            models.UniqueConstraint(name="undone_once", fields=["undoes"], condition=Q(undoes__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -21,8 +21,10 @@ class MovedMeanwhile(RuntimeError):
 class Terms(NamedTuple):
     """The rules of a queue that moving needs."""
 
+    team_id: int
     bin_size: int
     expedite_limit: int
+    last_minutes: int
 
 
 class Held(NamedTuple):
@@ -37,15 +39,18 @@ class Held(NamedTuple):
     reference: str
     team_id: int
     checklist: Sequence[int]
+    is_stuck: bool
 
 
 TAKE_QUEUE = Statement("""
-UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %(team)s RETURNING bin_size, expedite_limit
+UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %(team)s
+RETURNING team_id, bin_size, expedite_limit, last_minutes
 """)
 
 HELD = Statement("""
 SELECT s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id,
-    ARRAY(SELECT i.id FROM dispatch_checklistitem i WHERE i.file_type_id = f.file_type_id)
+    ARRAY(SELECT i.id FROM dispatch_checklistitem i WHERE i.file_type_id = f.file_type_id),
+    EXISTS (SELECT FROM dispatch_helpcall c WHERE c.file_id = f.id AND c.ended_at IS NULL)
 FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
 WHERE s.bin_id = %(worker)s ORDER BY s.filled_at, s.position
 """)
@@ -123,12 +128,43 @@ SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot',
 FROM moved JOIN filled ON filled.file_id = moved.id
 """
 
+PLACE = """
+WITH emptied AS (
+    UPDATE dispatch_slot SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
+    WHERE file_id = %(file)s RETURNING bin_id, position
+), moved AS (
+    UPDATE dispatch_file SET state = %(to)s, done_at = NULL, done_by_id = NULL, right_first_time = NULL
+    FROM (SELECT done_at AS was_done_at, right_first_time AS was_right FROM dispatch_file WHERE id = %(file)s) was
+    WHERE id = %(file)s AND state = %(from)s RETURNING id, team_id, due_at, was_done_at, was_right
+), fewer AS (
+    UPDATE dispatch_tally t SET count = t.count - 1 FROM moved WHERE t.team_id = moved.team_id AND (
+        (%(from)s = 'waiting' AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', due_at, 'epoch'))
+        OR (%(from)s = 'done' AND t.quarter_at = date_bin('15 minutes', was_done_at, 'epoch')
+            AND (t.kind = 'done' OR (t.kind = 'right' AND was_right)))
+    )
+), more AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT team_id, 'waiting', date_bin('15 minutes', due_at, 'epoch'), 1 FROM moved WHERE %(to)s = 'waiting'
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
+)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id)
+SELECT team_id, id, %(kind)s, %(by)s, %(cause)s, %(from)s, %(to)s,
+    (SELECT bin_id FROM emptied), (SELECT position FROM emptied), %(now)s, %(undoes)s FROM moved
+"""
+
+NOTE = """
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id)
+SELECT f.team_id, f.id, %(kind)s, %(by)s, %(cause)s, f.state, f.state, s.bin_id, s.position, %(now)s, %(undoes)s
+FROM dispatch_file f LEFT JOIN dispatch_slot s ON s.file_id = f.id WHERE f.id = %(file)s
+"""
+
 LOG = Statement("""
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason, calendar_version_id)
+                               expedite, expedite_reason, turn, calendar_version_id)
     VALUES (%(reference)s, %(team)s, %(file_type)s, %(customer)s, %(title)s, 'waiting', %(received_at)s, %(now)s, %(due_at)s,
-            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s, %(calendar_version)s)
+            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s,
+            CASE WHEN %(expedite_reason)s <> '' THEN 0 ELSE 2 END, %(calendar_version)s)
     ON CONFLICT (reference) DO NOTHING RETURNING id
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
@@ -194,11 +230,43 @@ def finish(
     _insist(moved, wanted=1 if following is None else 2)
 
 
+def lay_down(slot_id: int) -> None:
+    """No longer in hand, still in its slot."""
+    _insist(
+        _count("UPDATE dispatch_slot SET in_hand = FALSE, started_at = NULL WHERE id = %(slot)s", {"slot": slot_id}),
+        wanted=1,
+    )
+
+
 def give_back(held: Sequence[Held], *, kind: str, by_id: int | None, cause: str, now: datetime) -> None:
     """Slots to the queue, where receipt and promise keep their place in the order."""
     slots = [each.slot_id for each in held]
     moved = _count(RETURN, {"slots": slots, "kind": kind, "by": by_id, "cause": cause, "now": now})
     _insist(moved, wanted=len(slots))
+
+
+def place(
+    file_id: int,
+    from_state: str,
+    to_state: str,
+    *,
+    kind: str,
+    by_id: int | None,
+    cause: str = "",
+    now: datetime,
+    undoes: int | None = None,
+) -> None:
+    """One file from any state to another but `in_slot`, out of its slot when it is in one; what done recorded is taken back."""
+    told = {"kind": kind, "by": by_id, "cause": cause, "now": now, "undoes": undoes}
+    _insist(_count(PLACE, {"file": file_id, "from": from_state, "to": to_state, **told}), wanted=1)
+
+
+def note(
+    file_id: int, *, kind: str, by_id: int | None, cause: str = "", now: datetime, undoes: int | None = None
+) -> None:
+    """An act on a file that stays where it is."""
+    told = {"kind": kind, "by": by_id, "cause": cause, "now": now, "undoes": undoes}
+    _insist(_count(NOTE, {"file": file_id, **told}), wanted=1)
 
 
 def fill(pairs: Sequence[tuple[int, int]], *, cause: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import agreements, moves
 from dispatch.flow import ReasonMissing, Refused
-from dispatch.models import OPEN_STATES, File
+from dispatch.models import OPEN_STATES, Event, File
 from skills.models import Worker
 
 FILES_AT_ONCE = 2000  # so that a team's acts wait for a tenth of a second
@@ -25,7 +25,7 @@ PROMISE_ANEW = """
 WITH anew AS (
     SELECT * FROM unnest(%(files)s::bigint[], %(dues)s::timestamptz[], %(versions)s::bigint[]) AS anew(file_id, due_at, version_id)
 ), before AS (
-    SELECT f.id, f.team_id, f.state, f.due_at AS was_at, anew.due_at, anew.version_id
+    SELECT f.id, f.team_id, f.state, f.due_at AS was_at, f.calendar_version_id AS version_was, anew.due_at, anew.version_id
     FROM dispatch_file f JOIN anew ON anew.file_id = f.id
     WHERE (f.due_at, f.calendar_version_id) <> (anew.due_at, anew.version_id)
 ), promised AS (
@@ -44,9 +44,10 @@ WITH anew AS (
     SELECT team_id, 'waiting', quarter_at, count FROM shift WHERE count > 0
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, due_was_at, due_at, at)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, due_was_at, due_at,
+    receipt, undoes_id, at)
 SELECT before.team_id, before.id, 'repromised', %(by)s, %(cause)s, before.state, before.state, s.bin_id, s.position,
-    before.was_at, before.due_at, %(now)s
+    before.was_at, before.due_at, jsonb_build_object('version_was', version_was, 'version', version_id), %(undoes)s, %(now)s
 FROM before LEFT JOIN dispatch_slot s ON s.file_id = before.id ORDER BY before.id
 RETURNING due_was_at <> due_at
 """
@@ -97,6 +98,23 @@ def repromise_all(files: QuerySet[File], *, reason: str, by: Worker, now: dateti
     return outcome
 
 
+def take_back(event: Event, *, by: Worker, now: datetime) -> None:
+    """The promise that this one replaced holds again, and the version it was made by (R18). The caller holds the queue."""
+    assert event.receipt is not None  # written with every new promise
+    moves.rows(
+        PROMISE_ANEW,
+        {
+            "files": [event.file_id],
+            "dues": [event.due_was_at],
+            "versions": [event.receipt["version_was"]],
+            "cause": _("undone"),
+            "by": by.pk,
+            "undoes": event.pk,
+            "now": now,
+        },
+    )
+
+
 def _cause(reason: str) -> str:
     if not reason.strip():
         raise ReasonMissing(_("Say why the promise is made anew, so that whoever asks later knows."))
@@ -112,6 +130,7 @@ def _promise(files: list[File], book: agreements.Book, *, cause: str, by: Worker
         "versions": [book.versions[file.team_id] for file in files],
         "cause": cause,
         "by": by.pk,
+        "undoes": None,
         "now": now,
     }
     changed = moves.rows(PROMISE_ANEW, parameters)

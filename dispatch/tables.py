@@ -7,11 +7,14 @@ import codecs
 import csv
 import io
 import re
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import reduce
 from itertools import islice
 from typing import BinaryIO, NamedTuple
+from zipfile import BadZipFile, ZipFile
 
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -20,6 +23,9 @@ Cell = str | datetime  # a workbook knows dates; of a CSV everything is text
 
 USUAL_DELIMITERS = ",;\t|"
 WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods; xls and whatever is encrypted
+LARGEST_WORKBOOK = 500_000_000  # bytes, unpacked
+MOST_CELLS = 10_000_000
+AT = re.compile(rb"""\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
 HEADER_SAMPLE = 20  # lines in which a header must end
 
 
@@ -263,6 +269,7 @@ def _names(header: Row) -> tuple[str, ...]:
 
 
 def _workbook(source: BinaryIO) -> Table:
+    _refuse_what_is_too_large(source)
     source.seek(0)
     try:
         with CalamineWorkbook.from_filelike(source) as book:
@@ -283,6 +290,34 @@ def _workbook(source: BinaryIO) -> Table:
     others = sheets[1:]
     notices = (_("Only the first sheet is read, %(name)s.") % {"name": sheets[0]},) if others else ()
     return Table(_names(rows[0]), notices, lambda: iter(rows))
+
+
+def _refuse_what_is_too_large(source: BinaryIO) -> None:
+    """A sheet is held as a full rectangle up to its last cell, so one stray cell far out could take all memory there is."""
+    source.seek(0)
+    try:
+        with ZipFile(source) as package:
+            if sum(part.file_size for part in package.infolist()) > LARGEST_WORKBOOK:
+                raise Unreadable(_("This workbook is too large. Split it, or save the sheet as CSV."))
+            sheets = [package.read(name) for name in package.namelist() if name.startswith("xl/worksheets/")]
+    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error):
+        return  # not a workbook of this kind, or a broken one: the reader says so
+    for sheet in sheets:
+        cells = [(match[1], int(match[2])) for match in AT.finditer(sheet)]
+        column = max(
+            (letters for letters, _row in cells), key=lambda letters: (len(letters), letters), default=b"A"
+        ).decode()
+        row = max((row for _letters, row in cells), default=0)
+        if _place(column) * row > MOST_CELLS:
+            message = _(
+                "A sheet goes as far as column %(column)s, row %(row)s. Remove what stands far out, or save it as CSV."
+            )
+            raise Unreadable(message % {"column": column, "row": f"{row:,}"})
+
+
+def _place(letters: str) -> int:
+    """Of a column: 1 for A, 27 for AA."""
+    return reduce(lambda place, letter: 26 * place + ord(letter) - ord("A") + 1, letters, 0)
 
 
 def _cell(value: object) -> Cell:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,20 +15,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backoffice import embedded
+from tests import folders
 
-PREFIX = "threeslot-test-"
-
-
-def _clear_killed_runs() -> None:
-    """A run that was killed outright could not stop its servers."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        os.environ["THREESLOT_VAR"] = str(folder)
-        if folder.owner() == Path.home().owner() and embedded.stop_if_unused():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-_clear_killed_runs()
-VAR = Path(tempfile.mkdtemp(prefix=PREFIX))
+VAR = folders.fresh()
 os.environ |= {"THREESLOT_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "backoffice.settings"}
 
 from django.conf import settings  # noqa: E402
@@ -48,7 +36,7 @@ for _number in (signal.SIGTERM, signal.SIGHUP):
 
 
 def pytest_unconfigure() -> None:
-    shutil.rmtree(VAR, ignore_errors=True)
+    shutil.rmtree(folders.ROOT, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -26,6 +25,7 @@ from django.db import connections
 from django.test import override_settings
 
 from backoffice import embedded
+from tests import folders
 
 
 class Run:
@@ -134,13 +134,13 @@ class QuickHasher(PBKDF2PasswordHasher):
 @contextmanager
 def running(**environment: str) -> Iterator[Run]:
     """A new office in a folder of its own."""
-    var = Path(tempfile.mkdtemp(prefix="threeslot-test-"))
+    var = folders.fresh()
     run = Run(var, **environment)
     try:
         yield run
     finally:
         run.end()
-        shutil.rmtree(var)
+        shutil.rmtree(var, ignore_errors=True)
 
 
 def is_gone(pid: int) -> bool:

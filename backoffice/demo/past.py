@@ -24,7 +24,7 @@ from backoffice.demo.office import Office, Person, Work
 from backoffice.demo.outside import Absence, Arrival
 from backoffice.demo.story import Story
 from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
-from dispatch.models import Event, File, PassBack, Slot, State
+from dispatch.models import Event, File, PassBack, Slot, State, Turn
 from skills.models import Role, Worker
 
 SIGMA = 0.7
@@ -156,6 +156,7 @@ class Past:
             calendar_version_id=self._book.versions[file_type.team_id],
             weight=file_type.weight,
             expedite=bool(arrival.expedite_reason),
+            turn=Turn.EXPEDITE if arrival.expedite_reason else Turn.ORDINARY,
             expedite_reason=arrival.expedite_reason,
         )
         self.files.append(file)
@@ -306,7 +307,7 @@ class Past:
 
 
 def _order(file: File) -> Order:
-    return not file.expedite, file.due_at, file.received_at, file.pk
+    return file.turn, file.due_at, file.received_at, file.pk
 
 
 def _empty(slot: Slot, at: datetime) -> None:

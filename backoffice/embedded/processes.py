@@ -15,7 +15,7 @@ from backoffice.embedded.folders import ServerProblem, server_user, var_folder
 
 LOG_BYTES = 5_000_000
 
-_children: dict[str, subprocess.Popen[bytes]] = {}
+_children: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}
 
 
 def spawn(name: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -34,17 +34,17 @@ def spawn(name: str, command: list[str]) -> subprocess.Popen[bytes]:
             env=environment(),
             start_new_session=True,
         )
-    _children[name] = child
+    _children[var_folder(), name] = child
     return child
 
 
 def end_child(name: str) -> None:
-    """Reap a server that this process started; if it is still there, end it."""
-    if child := _children.pop(name, None):
+    """Reap a server that this process started in this folder; if it is still there, end it."""
+    if child := _children.pop((var_folder(), name), None):
         try:
             child.wait(2)
         except subprocess.TimeoutExpired:
-            child.terminate()
+            child.kill()
             child.wait()
 
 

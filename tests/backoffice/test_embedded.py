@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import psycopg2
 import pytest
 
 from backoffice import embedded
+from tests import folders
 
 USE_THEM = "from backoffice import embedded\nwith embedded.servers(): print('in', flush=True); input()"
 
@@ -21,7 +21,7 @@ USE_THEM = "from backoffice import embedded\nwith embedded.servers(): print('in'
 @pytest.fixture
 def var(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fresh var folder with a short path, and nothing left running in it."""
-    folder = Path(tempfile.mkdtemp(prefix="threeslot-test-"))
+    folder = folders.fresh()
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("THREESLOT_VAR", str(folder))

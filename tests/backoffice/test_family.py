@@ -1,106 +1,14 @@
 """`manage.py run` for real: one family for the tests that leave it whole, others for those that end it."""
 
-import json
 import os
-import re
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from backoffice import embedded
-
-
-class Run:
-    """A running `manage.py run` on a folder of its own, and what it has said so far."""
-
-    def __init__(self, var: Path, **environment: str) -> None:
-        self.var = var
-        self.lines: list[str] = []
-        own = {"THREESLOT_VAR": str(var), "THREESLOT_DEMO": "0", "PORT": "0"}
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run"],
-            cwd=embedded.BASE_DIR,
-            env={"PATH": os.environ["PATH"], **own, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        self.lines.extend(line.rstrip() for line in self.process.stdout)
-
-    def said(self, pattern: str) -> str:
-        """The first match among the lines, waited for."""
-        return until(lambda: next((found[0] for line in self.lines if (found := re.search(pattern, line))), None), self)
-
-    @property
-    def address(self) -> str:
-        return self.said(r"(?<=Threeslot is ready at )http://\S+")
-
-    def states(self) -> tuple[int, dict[str, str]]:
-        try:
-            with urllib.request.urlopen(f"{self.address}/readyz", timeout=10) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-
-    def pids(self) -> dict[str, int]:
-        """Of the members and the servers, by name."""
-        listed = subprocess.run(
-            ["ps", "-Aww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-        ).stdout
-        rows = [line.split(maxsplit=2) for line in listed.splitlines() if line.count(" ") > 1]
-        members = {
-            row[2].split()[-1]: int(row[0]) for row in rows if int(row[1]) == self.process.pid and "manage.py" in row[2]
-        }
-        servers = {Path(row[2].split()[0]).name: int(row[0]) for row in rows if str(self.var) in row[2]}
-        return members | servers
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.wait(30)
-
-
-def until(condition: Callable[[], Any], run: Run, seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (thing := condition()):
-        assert time.monotonic() < deadline, "\n".join(run.lines)
-        time.sleep(0.05)
-    return thing
-
-
-def is_gone(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").exists() and " Z " in Path(f"/proc/{pid}/stat").read_text()
-    return True
-
-
-@contextmanager
-def running(**environment: str) -> Iterator[Run]:
-    var = Path(tempfile.mkdtemp(prefix="threeslot-test-"))
-    run = Run(var, **environment)
-    try:
-        yield run
-    finally:
-        run.end()
-        shutil.rmtree(var)
+from tests.servers import Run, is_gone, running
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +46,8 @@ def test_whoever_is_killed_comes_back(office: Run, name: str) -> None:
     os.kill(before, signal.SIGKILL)
     if name in ("web", "worker", "scheduler"):
         office.said(rf"{name} ended \(SIGKILL\)")
-    until(lambda: office.pids().get(name, before) != before, office)
-    until(lambda: office.states()[0] == 200, office)
+    office.until(lambda: office.pids().get(name, before) != before)
+    office.until(lambda: office.states()[0] == 200)
     assert not [line for line in office.lines if "Traceback" in line] or name in ("postgres", "valkey-server")
 
 
@@ -149,12 +57,12 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
     os.kill(valkey, signal.SIGSTOP)
     try:
         started = time.monotonic()
-        _, states = until(lambda: (found := office.states())[0] == 503 and found, office)
+        _, states = office.until(lambda: (found := office.states())[0] == 503 and found)
         assert time.monotonic() - started < 5
         assert states == {"database": "ok", "redis": "down", "worker": "unknown", "schedule": "unknown"}
     finally:
         os.kill(valkey, signal.SIGCONT)
-    until(lambda: office.states()[0] == 200, office)
+    office.until(lambda: office.states()[0] == 200)
 
 
 def test_one_ctrl_c_ends_all_and_the_data_stays() -> None:
@@ -188,4 +96,4 @@ def test_a_killed_family_leaves_nothing_running() -> None:
         run.said("ready")
         pids = run.pids()
         run.process.kill()
-        until(lambda: all(is_gone(pid) for pid in pids.values()), run)
+        run.until(lambda: all(is_gone(pid) for pid in pids.values()))

@@ -90,7 +90,11 @@ def act(person, rng, now):
         flow.back(person, by=person, now=now)
     elif rng.random() < 0.1:
         flow.away(person, by=person, now=now)
-    elif slot := Slot.objects.filter(bin=person.pk, file__isnull=False).order_by("-in_hand", "filled_at", "position").first():
+    elif (
+        slot := Slot.objects.filter(bin=person.pk, file__isnull=False)
+        .order_by("-in_hand", "filled_at", "position")
+        .first()
+    ):
         flow.start(person, slot.position, by=person, now=now)
         if rng.random() < 0.2:
             flow.pass_back(person, slot.position, reason="not mine", by=person, now=now)
@@ -161,7 +165,13 @@ def test_on_friday_the_next_day_is_monday(team):
 
 def test_a_board_without_history_says_so(team):
     board = board_of(team, NOW - timedelta(days=2))  # a Sunday
-    assert (board.usual_by_now, board.pace, board.oldest_days, board.ends_at, board.bins) == (None, None, None, None, ())
+    assert (board.usual_by_now, board.pace, board.oldest_days, board.ends_at, board.bins) == (
+        None,
+        None,
+        None,
+        None,
+        (),
+    )
     assert board.days_of_work == 0
 
 
@@ -250,7 +260,7 @@ def test_the_wall_opens_with_its_own_secret_only(team):
     secret, others = team.queue.wall_secret, other.queue.wall_secret
     answer = visit(f"/board/settlements/?wall={secret}")
     assert answer.status_code == 200
-    assert not [word for word in ("<form", "<button", "<nav", "<a class=\"menu") if word in text(answer)]
+    assert not [word for word in ("<form", "<button", "<nav", '<a class="menu') if word in text(answer)]
     for wrong in (others, secret[:-1], secret + "x", "", "é"):
         assert visit(f"/board/settlements/?wall={wrong}").status_code == 404
     assert visit(f"/board/nowhere/?wall={secret}").status_code == 404
@@ -258,7 +268,10 @@ def test_the_wall_opens_with_its_own_secret_only(team):
 
 def test_only_who_answers_for_the_team_gets_the_wall_link(team):
     secret = team.queue.wall_secret
-    mine, others = office.person("Lea", "leader", leads=team), office.person("Lou", "leader", leads=office.team("Other"))
+    mine, others = (
+        office.person("Lea", "leader", leads=team),
+        office.person("Lou", "leader", leads=office.team("Other")),
+    )
     assert secret in text(visit("/board/settlements/", mine))
     assert secret in text(visit("/board/settlements/", office.person("Mia", "manager")))
     for person in (others, office.person("Wim", "worker", team=team), office.person("Adi", "administrator")):

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from dispatch import flow, moves
+from dispatch import flow, moves, sweep
 from dispatch.models import Event, File, Slot
 from dispatch.refill import refill
 from tests import office
@@ -101,7 +101,7 @@ def test_r1_no_verb_makes_a_fourth(ada, team):
     """Every path of the product that puts files with people, against a full bin."""
     flow.back(ada, by=ada, now=NOW)
     refill(team.pk, now=NOW)
-    flow.sweep()
+    sweep.sweep()
     flow.open_bins(team.pk, now=NOW)
     flow.start(ada, 1, by=ada, now=NOW)
     flow.mark_done(ada, 1, by=ada, now=NOW)

@@ -3,6 +3,7 @@
 import csv
 import io
 import threading
+import zipfile
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dispatch import flow, intake, intake_rows, moves, tables
+from dispatch import flow, intake, intake_rows, moves, tables, wake_ups
 from dispatch.models import Agreement, Customer, Event, File, FileType, Queue, Tally
 from skills.models import Level, Skill, Team
 from tests import office
@@ -249,7 +250,7 @@ def test_the_number_of_statements_is_the_same_for_many_rows(team):
 
 def test_teams_that_got_files_are_woken_once_each(team, django_capture_on_commit_callbacks, monkeypatch):
     woken = []
-    monkeypatch.setattr(flow, "_enqueue_refill", woken.append)
+    monkeypatch.setattr(wake_ups, "_enqueue_refill", woken.append)
     other = office.team("Motor")
     office.file_type("Glass", other)
     office.file_type("Unused", office.team("Idle"))
@@ -511,6 +512,17 @@ def test_a_workbook_with_numbers_dates_and_other_sheets(team):
     assert run(xlsx([["hidden"]], sheet[:4], [["more"]], hidden=[0])).new == 1
     file = File.objects.get()
     assert (file.reference, file.received_at, file.weight) == ("173688", datetime(2026, 3, 2, 8, 30, tzinfo=UTC), 2)
+
+
+def test_a_stray_cell_far_out_does_not_take_all_memory(db):
+    content = io.BytesIO()
+    sheet = xlsx([["reference", "file_type"], ["A", "Claim"]])
+    with zipfile.ZipFile(io.BytesIO(sheet)) as package, zipfile.ZipFile(content, "w") as made:
+        for name in package.namelist():
+            stray = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+            made.writestr(name, package.read(name).replace(b"</sheetData>", stray))
+    with pytest.raises(tables.Unreadable, match="as far as column XFD, row 1,048,576"):
+        run(content.getvalue())
 
 
 def test_excels_own_line_about_the_delimiter_is_obeyed():

@@ -5,9 +5,10 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from dispatch import flow, people, tables
+from dispatch import flow, people, tables, wake_ups
 from dispatch.ledger import balance
 from dispatch.models import Bin, Event, Queue, Slot, WorkCalendar
+from dispatch.refill import refill
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 from tests import office
 from tests.office import NOW
@@ -96,7 +97,7 @@ def test_a_team_is_made_with_its_queue_and_a_calendar(db):
 
 
 def test_those_who_come_in_are_filled_from_what_waits(team, django_capture_on_commit_callbacks, monkeypatch):
-    monkeypatch.setattr(flow, "_enqueue_refill", flow.refill)
+    monkeypatch.setattr(wake_ups, "_enqueue_refill", refill)
     office.log(office.file_type("Hull", team, needs="Marine"), 4)
     with django_capture_on_commit_callbacks(execute=True):
         outcome = run(f"{HEADER}ada,,,,Marine:U\nbo,,,,Marine:L\ncy,,,manager,Marine:O\n", team=team, present=True)
@@ -130,7 +131,7 @@ def test_what_the_table_says_is_changed_and_the_rest_stays(team):
 
 
 def test_a_rising_level_wakes_the_team(team, django_capture_on_commit_callbacks, monkeypatch):
-    monkeypatch.setattr(flow, "_enqueue_refill", flow.refill)
+    monkeypatch.setattr(wake_ups, "_enqueue_refill", refill)
     office.log(office.file_type("Hull", team, needs="Marine"))
     ada = office.worker("Ada", team, Marine="L")
     with django_capture_on_commit_callbacks(execute=True):

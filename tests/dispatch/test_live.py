@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from dispatch import flow, live
 from dispatch.models import Queue, Slot
+from dispatch.refill import refill
 from skills.models import Worker
 from tests import office
 
@@ -124,7 +125,9 @@ def manager():
 
 
 def wall(team, **words):
-    return f"/live/board/{team.slug}/?wall={quote(team.queue.wall_secret)}" + "".join(f"&{k}={v}" for k, v in words.items())
+    return f"/live/board/{team.slug}/?wall={quote(team.queue.wall_secret)}" + "".join(
+        f"&{k}={v}" for k, v in words.items()
+    )
 
 
 def log(claim, number=1):
@@ -149,7 +152,7 @@ def test_a_change_is_rendered_once_and_on_every_board_within_a_second(visit, tea
     assert len({reader.board() for reader in readers}) == 1
     with renderings(monkeypatch) as made:
         [file] = log(claim)
-        flow.refill(team.pk)
+        refill(team.pk)
         acted_at = time.monotonic()
         for reader in readers:
             while file.reference not in (event := reader.event(1.0)):
@@ -234,7 +237,7 @@ def test_a_bin_page_hears_of_its_own_slots_only(visit, team, claim):
     other = visit(f"/live/bin/?seen={seen[bo.pk]}", person=bo)
     assert (reader.status, other.status) == (200, 200)
     log(claim)
-    flow.refill(team.pk)
+    refill(team.pk)
     assert "event: bin\n" in reader.event()
     flow.start(ada, Slot.objects.exclude(file=None).get().position, by=ada, now=timezone.now())
     assert "event: bin\n" in reader.event()

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import boards, flow, ledger, rights, timetables
+from dispatch import boards, flow, ledger, rights, timetables, undo
 from dispatch.models import Agreement, Event, File, Queue
 from dispatch.repromise import NotOpen, Outcome, repromise, repromise_all
 from dispatch.timetables import Timetable
@@ -110,6 +110,21 @@ def test_the_same_promise_by_another_version_is_told_as_such(claim, lea):
     assert repromise([file], reason="New Year's Eve", by=lea, now=NOW) == Outcome(1, 0)
     now, event = changed(file)
     assert (now.due_at, now.calendar_version.number, event.due_was_at) == (file.due_at, 2, event.due_at)
+
+
+def test_r18_it_can_be_undone_for_a_minute(claim, lea, team):
+    """In the queue and in a slot: the promise and the version are as they were, and the story tells both acts."""
+    held, waiting = office.log(claim, 4)[0], office.log(claim)[0]
+    office.worker("Ada", team)
+    timetables.change(office.calendar(), SHORT, now=NOW)
+    repromise([held, waiting], reason="mistaken", by=lea, now=NOW)
+    for file in (held, waiting):
+        _, event = changed(file)
+        undo.undo(event, by=lea, now=NOW + timedelta(seconds=50))
+        now, undone = changed(file)
+        assert (now.due_at, now.calendar_version, undone.undoes) == (file.due_at, file.calendar_version, event)
+        with pytest.raises(undo.CannotBeUndone):
+            undo.undo(event, by=lea, now=NOW)
 
 
 def test_several_teams_at_once_each_by_its_own_calendar(claim, lea):

@@ -22,7 +22,7 @@ def team() -> Team:
     return office.team()
 
 
-def sign_in(client: Client, name: str, password: str = "secret", *, to: str = ""):  # noqa: S107 as the office gives them
+def sign_in(client: Client, name: str, password: str = "secret", *, to: str = ""):
     return client.post("/sign-in/", {"username": name, "password": password, "next": to})
 
 

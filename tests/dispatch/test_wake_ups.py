@@ -6,7 +6,7 @@ from django.conf import settings
 from redis import RedisError
 from rq.worker import SimpleWorker
 
-from dispatch import flow
+from dispatch import flow, sweep
 from dispatch.models import File, Slot
 from tests import office
 from tests.office import NOW
@@ -51,7 +51,7 @@ def test_a_dead_redis_turns_no_saved_work_into_an_error(team, monkeypatch):
     files = office.log(team.file_types.get(), 4)
     ada = team.workers.get()
     assert File.objects.count() == 4
-    assert flow.sweep() == 3
+    assert sweep.sweep() == 3
     flow.start(ada, 1, by=ada, now=NOW)
     flow.mark_done(ada, 1, by=ada, now=NOW)
     assert office.in_bin(ada)[0] == files[3].reference

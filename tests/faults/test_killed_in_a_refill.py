@@ -1,4 +1,4 @@
-"""A refill is one transaction: whoever dies in the middle of it leaves nothing behind, and the slots are filled without a hand (R9)."""
+"""A refill is one transaction: who dies in the middle of it leaves nothing behind, and the slots are filled by themselves (R9)."""
 
 import psycopg2
 from django.db import connection, transaction

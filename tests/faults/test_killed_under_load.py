@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -30,12 +30,22 @@ def new_team(*, people: int, files: int) -> Team:
     return team
 
 
+def started(act: Callable[..., None], each: Iterable[tuple[object, ...]]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=act, args=arguments) for arguments in each]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def side_by_side(act: Callable[..., None], each: Iterable[tuple[object, ...]]) -> None:
+    for thread in started(act, each):
+        thread.join()
+
+
 @contextmanager
 def working(people: list[Person]) -> Iterator[Day]:
     day = Day()
-    threads = [threading.Thread(target=day.work, args=(person,)) for person in people]
-    for thread in threads:
-        thread.start()
+    threads = started(day.work, [(person,) for person in people])
     try:
         yield day
     finally:
@@ -57,10 +67,8 @@ def books_are_right(team: Team, day: Day) -> None:
 
 
 @pytest.mark.parametrize("victim", ["web", "worker", "valkey-server", "postgres"])
-def test_what_was_answered_is_there_once_and_work_goes_on(
-    victim: str, at_hand: Run
-) -> None:
-    team = new_team(people=4, files=300)
+def test_what_was_answered_is_there_once_and_work_goes_on(victim: str, at_hand: Run) -> None:
+    team = new_team(people=4, files=160)
     with working(signed_in(at_hand, team)) as day:
         at_hand.until(lambda: len(day.done) > 20)
         at_hand.kill(victim)
@@ -76,25 +84,16 @@ def test_what_was_answered_is_there_once_and_work_goes_on(
 
 def test_two_clicks_at_once_on_one_button_finish_one_file(at_hand: Run) -> None:
     """Two web processes; the second click never reaches the file that came after."""
-    team, day = new_team(people=3, files=200), Day()
-    people = [(Person(at_hand.address, name), Person(at_hand.address, name)) for name in team.workers.values_list("username", flat=True)]
+    team, day = new_team(people=3, files=60), Day()
 
-    def click(first: Person, second: Person) -> None:
-        for _ in range(2 * 15):
-            form = first.next_form()
+    def click_twice(person: Person) -> None:
+        for _ in range(2 * 10):
+            form = person.next_form()
             assert form
-            clicks = [threading.Thread(target=day.send, args=(person, form)) for person in (first, second)]
-            for each in clicks:
-                each.start()
-            for each in clicks:
-                each.join()
+            side_by_side(day.send, [(person, form)] * 2)
 
-    pairs = [threading.Thread(target=click, args=pair) for pair in people]
-    for pair in pairs:
-        pair.start()
-    for pair in pairs:
-        pair.join()
-    assert len(day.done) == 3 * 15
+    side_by_side(click_twice, [(person,) for person in signed_in(at_hand, team)])
+    assert len(day.done) == 3 * 10
     assert set(day.done.values()) == set(day.refused.values()) == {1}
     assert day.done == day.refused  # every file had a winner and a loser
     books_are_right(team, day)

@@ -29,8 +29,8 @@ class Valkey:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [valkey.binary(), "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", self.socket.parent]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        options = ["--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", self.socket.parent]
+        self.process = subprocess.Popen([valkey.binary(), *options], stdout=subprocess.DEVNULL)
         assert wait(lambda: listening(self.socket), 10)
 
     def kill(self) -> None:

@@ -2,7 +2,8 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dispatch import flow
+from dispatch import sweep
+from dispatch.refill import refill
 from skills.models import Team
 
 
@@ -14,12 +15,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, team: str | None, **options: object) -> None:
         if team is None:
-            filled = flow.sweep()
+            filled = sweep.sweep()
         else:
             found = Team.objects.filter(slug=team).first()
             if found is None:
                 raise CommandError(
                     f"There is no team {team!r}. Known: {', '.join(Team.objects.values_list('slug', flat=True))}."
                 )
-            filled = flow.refill(found.pk, cause="by hand")
+            filled = refill(found.pk, cause="by hand")
         self.stdout.write(f"{filled:,} slots filled.")

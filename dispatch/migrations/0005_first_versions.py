@@ -21,7 +21,7 @@ UPDATE dispatch_queue SET default_days = least(default_days, 1000);
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("dispatch", "0003_calendar_versions")]
+    dependencies: ClassVar = [("dispatch", "0004_calendar_versions")]
     operations: ClassVar = [
         migrations.RunSQL(FIRST_VERSIONS),
         migrations.RunSQL(CUT_OFFS),

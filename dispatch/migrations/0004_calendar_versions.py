@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dispatch", "0002_guards"),
+        ("dispatch", "0003_the_rules_in_full"),
         ("skills", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -196,6 +196,14 @@ class Migration(migrations.Migration):
                     ("done", "done"),
                     ("passed_back", "passed back"),
                     ("returned", "returned to the queue"),
+                    ("shelved", "shelved"),
+                    ("woken", "back from the shelf"),
+                    ("stuck", "called for help"),
+                    ("answered", "help came"),
+                    ("unstuck", "help call ended"),
+                    ("expedited", "expedited"),
+                    ("withdrawn", "withdrawn"),
+                    ("undone", "undone"),
                     ("away", "away"),
                     ("back", "back"),
                     ("repromised", "promised anew"),

@@ -27,7 +27,7 @@ ALTER TABLE dispatch_agreement ADD CONSTRAINT agreement_has_a_cut_off_on_some_we
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispatch", "0004_first_versions")]
+    dependencies = [("dispatch", "0005_first_versions")]
     operations = [
         migrations.RemoveField(
             model_name="agreement",

@@ -1,0 +1,95 @@
+"""Help calls (R12): stuck, help comes, and an end with a cause. The file stays in its slot, so the bin clogs and shows."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from dispatch import flow, moves
+from dispatch.models import Event, HelpCall, Queue
+from skills.models import Level, Worker
+
+RECURS_AFTER = 3  # times
+RECURS_WITHIN = 10  # working days
+
+
+class AlreadyStuck(flow.Refused):
+    """One open help call a bin."""
+
+
+class HelpCallEnded(flow.Refused):
+    """Somebody ended this help call already."""
+
+
+def stuck(
+    worker: Worker, position: int, *, reason: str, file: int | None = None, by: Worker, now: datetime
+) -> HelpCall:
+    """Call for help on the file in hand; another may then be started. Raises ReasonMissing, NotInHand, AlreadyStuck."""
+    reason = reason.strip()
+    if not reason:
+        raise flow.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
+    with transaction.atomic():
+        moves.take(flow.team_of(worker))
+        held = moves.held_by(worker.pk)
+        slot = flow.slot_of(held, position, file=file)
+        if not slot.in_hand:
+            raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
+        if any(each.is_stuck for each in held):
+            raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
+        moves.lay_down(slot.slot_id)
+        moves.note(slot.file_id, kind=Event.Kind.STUCK, by_id=by.pk, cause=reason[:300], now=now)
+        return HelpCall.objects.create(
+            team_id=slot.team_id, file_id=slot.file_id, worker=worker, reason=reason[:200], raised_at=now
+        )
+
+
+def answer(call: HelpCall, *, by: Worker, now: datetime) -> None:
+    """`by` comes to help. Answered twice, the first stays. Raises HelpCallEnded."""
+    with transaction.atomic():
+        moves.take(call.team_id)
+        if not HelpCall.objects.filter(pk=call.pk, ended_at=None).exists():
+            raise HelpCallEnded(_("This help call has ended already."))
+        if HelpCall.objects.filter(pk=call.pk, answered_at=None).update(answered_by=by, answered_at=now):
+            moves.note(call.file_id, kind=Event.Kind.ANSWERED, by_id=by.pk, now=now)
+
+
+def end(call: HelpCall, *, cause: str, by: Worker, now: datetime) -> None:
+    """The help call ends with what was behind it; the file can be started again. Raises ReasonMissing, HelpCallEnded."""
+    cause = " ".join(cause.split())
+    if not cause:
+        raise flow.ReasonMissing(_("Say what was behind it: causes that come back are solved for good."))
+    with transaction.atomic():
+        moves.take(call.team_id)
+        if not HelpCall.objects.filter(pk=call.pk, ended_at=None).update(ended_at=now, ended_by=by, cause=cause[:120]):
+            raise HelpCallEnded(_("This help call has ended already."))
+        moves.note(call.file_id, kind=Event.Kind.UNSTUCK, by_id=by.pk, cause=cause[:300], now=now)
+
+
+def who_can_help(call: HelpCall) -> list[Worker]:
+    """The leaders of the team, and whoever is present and can teach the skill; the caller excepted."""
+    leaders = Worker.objects.filter(leads=call.team_id, is_active=True)
+    teachers = Worker.objects.filter(
+        is_present=True,
+        is_active=True,
+        competences__skill=call.file.file_type.skill_id,
+        competences__level=Level.O,
+    )
+    return list((leaders | teachers).exclude(help_calls=call).distinct())
+
+
+def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
+    """Causes that ended at least three help calls in the last ten working days: each is worth a problem of its own."""
+    calendar = Queue.objects.select_related("calendar__current").get(team=team_id).calendar.hours()
+    since = now
+    days = 0
+    while days < RECURS_WITHIN:
+        since -= timedelta(days=1)
+        days += calendar.is_working_day(calendar.local_day(since))
+    ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now).order_by("ended_at")
+    times: Counter[str] = Counter()
+    spelled: dict[str, str] = {}
+    for cause in ended.values_list("cause", flat=True):
+        times[cause.casefold()] += 1
+        spelled[cause.casefold()] = cause
+    return {spelled[cause]: number for cause, number in times.most_common() if number >= RECURS_AFTER}

@@ -1,0 +1,93 @@
+"""The shelf (R13): a file that waits on somebody outside frees its slot, and comes back by itself on its day."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from dispatch import flow, moves
+from dispatch.models import Event, File, Queue, ShelfPlace, State, Turn
+from dispatch.wake_ups import wake
+from skills.models import Worker
+
+KEPT_FOR = timedelta(hours=1)  # how long a woken file waits for the person who knows it before anybody may get it
+LONGEST = timedelta(days=366)
+
+
+class ShelfFull(flow.Refused):
+    """This person has as many files on the shelf as the team allows."""
+
+
+class WakeImpossible(flow.Refused):
+    """A file wakes later than now, and within a year."""
+
+
+def shelve(
+    worker: Worker,
+    position: int,
+    *,
+    reason: str,
+    wake_at: datetime,
+    file: int | None = None,
+    by: Worker,
+    now: datetime,
+) -> None:
+    """The file waits on others; its slot is filled again. Raises ReasonMissing, WakeImpossible, ShelfFull, SlotEmpty, ..."""
+    reason = reason.strip()
+    if not reason:
+        raise flow.ReasonMissing(_("Say what this file waits on."))
+    if not now < wake_at <= now + LONGEST:
+        raise WakeImpossible(_("Choose a day to come, within a year, on which this file wakes."))
+    with transaction.atomic():
+        terms = moves.take(flow.team_of(worker))
+        slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
+        place = _free_place(worker)
+        flow.end_help([slot.file_id], cause=_("shelved"), by=by, now=now)
+        moves.place(
+            slot.file_id,
+            State.IN_SLOT,
+            State.SHELVED,
+            kind=Event.Kind.SHELVED,
+            by_id=by.pk,
+            cause=reason[:300],
+            now=now,
+        )
+        ShelfPlace.objects.create(
+            worker=worker, place=place, file_id=slot.file_id, reason=reason[:200], shelved_at=now, wake_at=wake_at
+        )
+        flow.fill_again(slot, worker=worker, terms=terms, cause="shelve", now=now)
+
+
+def rouse(place: ShelfPlace, *, by: Worker | None, now: datetime) -> None:
+    """The file goes to the head of the queue, before its day when somebody says so, and for a while only to its person."""
+    with transaction.atomic():
+        moves.take(place.file.team_id)
+        if not ShelfPlace.objects.filter(pk=place.pk).delete()[0]:
+            return
+        moves.place(
+            place.file_id, State.SHELVED, State.WAITING, kind=Event.Kind.WOKEN, by_id=by.pk if by else None, now=now
+        )
+        File.objects.filter(pk=place.file_id, expedite=False).update(turn=Turn.WOKEN)
+        if Worker.objects.filter(pk=place.worker_id, is_present=True).exists():
+            File.objects.filter(pk=place.file_id).update(kept_for=place.worker_id, kept_until=now + KEPT_FOR)
+        wake(place.file.team_id)
+
+
+def rouse_due(*, now: datetime) -> int:
+    """Wake every file whose day has come; their number."""
+    due = list(ShelfPlace.objects.filter(wake_at__lte=now).select_related("file"))
+    for place in due:
+        rouse(place, by=None, now=now)
+    return len(due)
+
+
+def _free_place(worker: Worker) -> int:
+    taken = set(ShelfPlace.objects.filter(worker=worker).values_list("place", flat=True))
+    limit = Queue.objects.values_list("shelf_limit", flat=True).get(team=flow.team_of(worker))
+    free = [place for place in range(1, limit + 1) if place not in taken]
+    if len(taken) >= limit or not free:
+        raise ShelfFull(
+            _("You have %(limit)s files on the shelf already, as many as your team allows. Take one back first.")
+            % {"limit": limit}
+        )
+    return free[0]

@@ -1,0 +1,203 @@
+"""Undo (R18): every act of a person can be taken back for a minute, by a compensating act that obeys R1 like any other.
+
+What the act freed may be filled by then. A file that comes back gets its slot again when that is empty, or when the file in
+it was not started yet: that one returns to its place in the queue. Otherwise the file waits at the head of the queue, kept
+for its person. Nothing is ever taken out of somebody's hands.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from dispatch import flow, moves, repromise
+from dispatch.models import Event, File, HelpCall, PassBack, ShelfPlace, Slot, State, Turn
+from dispatch.shelf import KEPT_FOR
+from dispatch.wake_ups import wake
+from skills.models import Worker
+
+WITHIN = timedelta(minutes=1)
+
+
+class NotYours(flow.Refused):
+    """Only who did it can undo it."""
+
+
+class TooLate(flow.Refused):
+    """A minute has passed, or the work has gone on."""
+
+
+class CannotBeUndone(flow.Refused):
+    """Some acts are no person's, or were undone already."""
+
+
+def undo(event: Event, *, by: Worker, now: datetime) -> None:
+    """Take this act back. Raises NotYours, TooLate, CannotBeUndone, and nothing is changed then."""
+    compensate = COMPENSATIONS.get(event.kind)
+    if compensate is None or event.by_id is None:
+        raise CannotBeUndone(_("This cannot be undone."))
+    if event.by_id != by.pk:
+        raise NotYours(_("Only who did this can undo it."))
+    if now - event.at > WITHIN:
+        raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
+    with transaction.atomic():
+        moves.take(event.team_id)
+        if Event.objects.filter(undoes=event).exists():
+            raise CannotBeUndone(_("This was undone already."))
+        if event.file_id and Event.objects.filter(file=event.file_id, pk__gt=event.pk).exists():
+            raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
+        compensate(event, by, now)
+        wake(event.team_id)
+
+
+# --- Compensations ---------------------------------------------------------------------------------------------------------
+
+
+def _lay_down(event: Event, by: Worker, now: datetime) -> None:
+    moves.lay_down(Slot.objects.values_list("pk", flat=True).get(file=event.file_id))
+    _note(event, by, now)
+
+
+def _take_back(event: Event, by: Worker, now: datetime) -> None:
+    """Done, passed back, shelved, withdrawn: the file returns, to its slot if it had one."""
+    file = _file_of(event)
+    PassBack.objects.filter(file=file, worker=event.worker_id, at=event.at).delete()
+    flow.end_help([file.pk], cause=_("undone"), by=by, now=now)
+    ShelfPlace.objects.filter(file=file).delete()
+    if file.state == State.WAITING:
+        _note(event, by, now)
+    else:
+        moves.place(file.pk, file.state, State.WAITING, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
+    if event.worker_id and event.from_state == State.IN_SLOT:
+        _into_its_slot(file, event, now=now)
+
+
+def _resume(event: Event, by: Worker, now: datetime) -> None:
+    """Not stuck after all: in hand again, unless another file is by now."""
+    flow.end_help([_file_of(event).pk], cause=_("undone"), by=by, now=now)
+    if not Slot.objects.filter(bin=event.worker_id, in_hand=True).exists():
+        Slot.objects.filter(file=event.file_id).update(in_hand=True, started_at=event.at)
+    _note(event, by, now)
+
+
+def _call_again(event: Event, by: Worker, now: datetime) -> None:
+    call = HelpCall.objects.filter(file=event.file_id, ended_at=event.at)
+    call.update(ended_at=None, ended_by=None, cause="")
+    _note(event, by, now)
+
+
+def _in_turn(event: Event, by: Worker, now: datetime) -> None:
+    File.objects.filter(pk=_file_of(event).pk).update(expedite=False, expedite_reason="", turn=Turn.ORDINARY)
+    _note(event, by, now)
+
+
+def _unlog(event: Event, by: Worker, now: datetime) -> None:
+    moves.place(
+        _file_of(event).pk,
+        State.WAITING,
+        State.WITHDRAWN,
+        kind=Event.Kind.WITHDRAWN,
+        by_id=by.pk,
+        cause=_("logged by mistake"),
+        now=now,
+        undoes=event.pk,
+    )
+
+
+def _be_here(event: Event, by: Worker, now: datetime) -> None:
+    """Not away after all: each file that still waits comes back to its slot before the rest is filled."""
+    worker = _worker_of(event)
+    returned = Event.objects.filter(kind=Event.Kind.RETURNED, worker=worker, at=event.at).select_related("file")
+    _tell(event, by, now)
+    flow.back(worker, by=by, now=now, refilled=False)
+    for each in returned:
+        if each.file and not Event.objects.filter(file=each.file_id, pk__gt=each.pk).exists():
+            _into_its_slot(each.file, each, now=now)
+
+
+def _be_away(event: Event, by: Worker, now: datetime) -> None:
+    _tell(event, by, now)
+    flow.away(_worker_of(event), note=_("undone"), by=by, now=now)
+
+
+def _promise_as_before(event: Event, by: Worker, now: datetime) -> None:
+    repromise.take_back(event, by=by, now=now)
+
+
+COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
+    Event.Kind.LOGGED: _unlog,
+    Event.Kind.STARTED: _lay_down,
+    Event.Kind.DONE: _take_back,
+    Event.Kind.PASSED_BACK: _take_back,
+    Event.Kind.SHELVED: _take_back,
+    Event.Kind.WITHDRAWN: _take_back,
+    Event.Kind.STUCK: _resume,
+    Event.Kind.UNSTUCK: _call_again,
+    Event.Kind.EXPEDITED: _in_turn,
+    Event.Kind.AWAY: _be_here,
+    Event.Kind.BACK: _be_away,
+    Event.Kind.REPROMISED: _promise_as_before,
+}
+
+
+# --- Getting back ------------------------------------------------------------------------------------------------------------
+
+
+def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
+    """Into the slot it left, as old and as much in hand as it was; kept for its person at the head where that cannot be."""
+    slot = Slot.objects.filter(bin=event.worker_id, position=event.position or 0, bin__worker__is_present=True).first()
+    if slot is None or not _is_cleared(slot, now=now):
+        moves_first = Turn.EXPEDITE if file.expedite else Turn.WOKEN
+        File.objects.filter(pk=file.pk).update(turn=moves_first, kept_for=event.worker_id, kept_until=now + KEPT_FOR)
+        return
+    moves.fill([(slot.pk, file.pk)], cause="undone", now=now)
+    filled_at, started_at = _as_it_was(file, event)
+    Slot.objects.filter(pk=slot.pk).update(filled_at=filled_at or now)
+    if started_at and not Slot.objects.filter(bin=slot.bin_id, in_hand=True).exists():
+        Slot.objects.filter(pk=slot.pk).update(in_hand=True, started_at=started_at)
+
+
+def _is_cleared(slot: Slot, *, now: datetime) -> bool:
+    """Whether the slot is free by now; a file that nobody started goes back to its place for it."""
+    if slot.file_id is None:
+        return True
+    [held] = [each for each in moves.held_by(slot.bin_id) if each.slot_id == slot.pk]
+    if held.in_hand or held.is_stuck:
+        return False
+    moves.give_back([held], kind=Event.Kind.RETURNED, by_id=None, cause="undone", now=now)
+    return True
+
+
+def _as_it_was(file: File, event: Event) -> tuple[datetime | None, datetime | None]:
+    """Since when it was in the slot, and in hand, just before this event."""
+    filled_at = started_at = None
+    before = Event.objects.filter(file=file, worker=event.worker_id, pk__lt=event.pk).order_by("pk")
+    for kind, at in before.values_list("kind", "at"):
+        if kind == Event.Kind.FILLED:
+            filled_at, started_at = at, None
+        elif kind == Event.Kind.STARTED:
+            started_at = at
+        elif kind in (Event.Kind.STUCK, Event.Kind.UNDONE):
+            started_at = None
+    return filled_at, started_at
+
+
+def _file_of(event: Event) -> File:
+    assert event.file is not None  # its kind says so
+    return event.file
+
+
+def _worker_of(event: Event) -> Worker:
+    assert event.worker is not None  # its kind says so
+    return event.worker
+
+
+def _note(event: Event, by: Worker, now: datetime) -> None:
+    moves.note(_file_of(event).pk, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
+
+
+def _tell(event: Event, by: Worker, now: datetime) -> None:
+    Event.objects.create(
+        team_id=event.team_id, kind=Event.Kind.UNDONE, by=by, worker_id=event.worker_id, at=now, undoes=event
+    )

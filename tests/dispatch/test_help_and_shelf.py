@@ -1,0 +1,286 @@
+"""Stuck, shelf, absences, the last minutes, rework, expedite: the rules R3, R12, R13, R15, R16, R17, each tried to break."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from dispatch import absences, andon, flow, ledger, shelf
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Queue, ShelfPlace, State
+from dispatch.refill import refill
+from skills.models import Worker
+from tests import office
+from tests.office import NOW
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + timedelta(minutes=5)
+TOMORROW = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def team():
+    return office.team()
+
+
+@pytest.fixture
+def claim(team):
+    return office.file_type("Claim", team)
+
+
+@pytest.fixture
+def ada(team, claim):
+    """A worker with three of five files, the first in hand."""
+    office.log(claim, 5)
+    made = office.worker("Ada", team)
+    flow.start(made, 1, by=made, now=NOW)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def books_balance(db):
+    yield
+    assert ledger.balance().differences == ()
+
+
+def held(worker, position):
+    return File.objects.get(slot__bin=worker.pk, slot__position=position)
+
+
+# --- R12 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_r12_stuck_keeps_the_file_in_its_slot_and_lets_the_next_one_start(ada):
+    before = office.in_bin(ada)
+    andon.stuck(ada, 1, reason="counterparty data missing", by=ada, now=NOW)
+    assert office.in_bin(ada) == before
+    with pytest.raises(flow.StillStuck):
+        flow.start(ada, 1, by=ada, now=NOW)
+    with pytest.raises(flow.NotNext):
+        flow.start(ada, 3, by=ada, now=NOW)
+    flow.start(ada, 2, by=ada, now=NOW)
+    with pytest.raises(andon.AlreadyStuck):
+        andon.stuck(ada, 2, reason="this one too", by=ada, now=NOW)
+
+
+def test_r12_help_is_called_for_what_is_in_hand_and_for_a_reason(ada):
+    with pytest.raises(flow.NotInHand):
+        andon.stuck(ada, 2, reason="no idea", by=ada, now=NOW)
+    with pytest.raises(flow.ReasonMissing):
+        andon.stuck(ada, 1, reason=" ", by=ada, now=NOW)
+
+
+def test_r12_the_leader_and_who_can_teach_may_help(team):
+    office.log(office.file_type("Hull", team, needs="marine"))
+    stuck_one = office.worker("Ada", team, marine="U")
+    teacher = office.worker("Otto", team, marine="O")
+    office.worker("Ursula", team, marine="U")
+    office.worker("Olga", team, present=False, marine="O")
+    leader = office.person("Lea", "leader", leads=team)
+    flow.start(stuck_one, 1, by=stuck_one, now=NOW)
+    call = andon.stuck(stuck_one, 1, reason="?", by=stuck_one, now=NOW)
+    assert set(andon.who_can_help(call)) == {leader, teacher}
+
+
+def test_r12_a_help_call_is_answered_once_and_ends_with_a_cause(ada, team):
+    lea, max_ = office.person("Lea", "leader", leads=team), office.person("Max", "leader", leads=team)
+    call = andon.stuck(ada, 1, reason="?", by=ada, now=NOW)
+    andon.answer(call, by=lea, now=LATER)
+    andon.answer(call, by=max_, now=LATER)
+    with pytest.raises(flow.ReasonMissing):
+        andon.end(call, cause="", by=ada, now=LATER)
+    andon.end(call, cause="form  unclear", by=ada, now=LATER)
+    call.refresh_from_db()
+    assert (call.answered_by, call.cause, call.ended_by) == (lea, "form unclear", ada)
+    with pytest.raises(andon.HelpCallEnded):
+        andon.end(call, cause="again", by=ada, now=LATER)
+    flow.start(ada, 1, by=ada, now=LATER)
+    assert office.story(held(ada, 1)) == ["logged", "filled", "started", "stuck", "answered", "unstuck", "started"]
+
+
+def test_r12_a_cause_for_the_third_time_in_ten_working_days_is_a_problem(ada, team):
+    def end_one(cause, at):
+        call = HelpCall.objects.create(team=team, file=held(ada, 1), worker=ada, reason="?", raised_at=at)
+        andon.end(call, cause=cause, by=ada, now=at)
+
+    two_weeks_ago = NOW - timedelta(days=14)
+    for cause, at in [
+        ("form unclear", two_weeks_ago - timedelta(days=1)),
+        ("Form unclear", two_weeks_ago),
+        ("form unclear", NOW),
+        ("system down", NOW),
+        ("system down", NOW),
+    ]:
+        end_one(cause, at)
+    assert andon.recurring_causes(team.pk, now=NOW) == {}
+    end_one("FORM unclear", NOW)
+    assert andon.recurring_causes(team.pk, now=NOW) == {"FORM unclear": 3}
+
+
+@pytest.mark.parametrize("leave", ["away", "pass_back", "withdraw", "shelve"])
+def test_r12_a_help_call_ends_when_its_file_leaves_the_bin(ada, leave):
+    file = held(ada, 1)
+    call = andon.stuck(ada, 1, reason="?", by=ada, now=NOW)
+    {
+        "away": lambda: flow.away(ada, by=ada, now=LATER),
+        "pass_back": lambda: flow.pass_back(ada, 1, reason="not mine", by=ada, now=LATER),
+        "withdraw": lambda: flow.withdraw(file, reason="cancelled", by=ada, now=LATER),
+        "shelve": lambda: shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=LATER),
+    }[leave]()
+    call.refresh_from_db()
+    assert call.ended_at == LATER
+
+
+def test_r14_the_second_pass_back_raises_a_help_call(team, claim):
+    [file] = office.log(claim)
+    for name in ("Ada", "Ben"):
+        assert not HelpCall.objects.exists()
+        worker = office.worker(name, team)
+        flow.pass_back(worker, 1, reason=f"{name} cannot", by=worker, now=NOW)
+    call = HelpCall.objects.get()
+    assert (call.file, call.worker, call.reason) == (file, None, "Ben cannot")
+
+
+# --- R13 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_r13_the_shelf_frees_the_slot_and_is_bounded(ada):
+    first = held(ada, 1)
+    shelf.shelve(ada, 1, reason="waiting on broker", wake_at=TOMORROW, by=ada, now=NOW)
+    assert all(office.in_bin(ada))
+    assert File.objects.get(pk=first.pk).state == State.SHELVED
+    shelf.shelve(ada, 1, reason="waiting on bank", wake_at=TOMORROW, by=ada, now=NOW)
+    with pytest.raises(shelf.ShelfFull, match="2 files"):
+        shelf.shelve(ada, 2, reason="one too many", wake_at=TOMORROW, by=ada, now=NOW)
+    assert ShelfPlace.objects.count() == 2
+
+
+def test_r13_a_shelved_file_has_a_reason_and_a_day(ada):
+    with pytest.raises(flow.ReasonMissing):
+        shelf.shelve(ada, 1, reason="", wake_at=TOMORROW, by=ada, now=NOW)
+    for wake_at in (NOW, NOW + timedelta(days=400)):
+        with pytest.raises(shelf.WakeImpossible):
+            shelf.shelve(ada, 1, reason="broker", wake_at=wake_at, by=ada, now=NOW)
+
+
+def test_r13_on_waking_it_goes_to_the_head_and_to_who_knows_it(ada, team, claim):
+    file = held(ada, 1)
+    shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
+    office.log(claim, 9, received_at=NOW - timedelta(days=9))
+    assert shelf.rouse_due(now=TOMORROW - timedelta(minutes=1)) == 0
+    assert shelf.rouse_due(now=TOMORROW) == 1
+    ben = office.worker("Ben", team)
+    refill(team.pk, now=TOMORROW)
+    assert file.reference not in office.in_bin(ben)
+    flow.start(ada, 1, by=ada, now=TOMORROW)
+    flow.mark_done(ada, 1, by=ada, now=TOMORROW)
+    assert office.in_bin(ada)[0] == file.reference
+
+
+def test_r13_nobody_waits_for_ever_for_who_knows_it(ada, team):
+    file = held(ada, 1)
+    shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
+    shelf.rouse_due(now=TOMORROW)
+    ben = office.worker("Ben", team)
+    assert file.reference not in office.in_bin(ben)
+    refill(team.pk, now=TOMORROW + shelf.KEPT_FOR)
+    assert file.reference in office.in_bin(ben)
+
+
+def test_r13_who_is_away_keeps_nothing(ada, team):
+    file = held(ada, 1)
+    shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
+    shelf.rouse_due(now=TOMORROW)
+    flow.away(ada, by=ada, now=TOMORROW)
+    assert file.reference in office.in_bin(office.worker("Ben", team))
+
+
+def test_r13_the_database_refuses_a_shelved_file_in_another_state(ada):
+    shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
+    place = ShelfPlace.objects.get()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        File.objects.filter(pk=place.file_id).update(state=State.WAITING)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ShelfPlace.objects.update(place=10)
+
+
+# --- R15 to R17, R3 -----------------------------------------------------------------------------------------------------------
+
+
+def test_r15_a_planned_absence_begins_by_itself_once(ada):
+    Absence.objects.create(worker=ada, starts_at=LATER, ends_at=TOMORROW, note="dentist")
+    assert absences.begin_due(now=NOW) == 0
+    assert absences.begin_due(now=LATER) == 1
+    ada.refresh_from_db()
+    assert (ada.is_present, ada.away_until) == (False, TOMORROW)
+    assert not any(office.in_bin(ada))
+    flow.back(ada, by=ada, now=LATER)
+    assert absences.begin_due(now=LATER) == 0
+
+
+def test_r15_absences_do_not_overlap(ada):
+    Absence.objects.create(worker=ada, starts_at=NOW, ends_at=TOMORROW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Absence.objects.create(worker=ada, starts_at=LATER, ends_at=TOMORROW + timedelta(days=1))
+    Absence.objects.create(worker=ada, starts_at=TOMORROW, ends_at=TOMORROW + timedelta(days=1))
+
+
+def test_r16_in_the_last_minutes_only_what_fits_comes(team, claim):
+    Queue.objects.filter(team=team).update(last_minutes=30)
+    quick = office.file_type("Quick", team)
+    FileType.objects.filter(pk=quick.pk).update(usual_minutes=10)
+    office.log(claim)
+    office.log(quick)
+    ada = office.worker("Ada", team, present=False)
+    ends = datetime(2026, 3, 3, 18, tzinfo=ZoneInfo("Europe/Paris"))
+    flow.back(ada, by=ada, now=ends - timedelta(minutes=5))
+    assert not any(office.in_bin(ada))
+    flow.away(ada, by=ada, now=ends)
+    flow.back(ada, by=ada, now=ends - timedelta(minutes=15))
+    assert File.objects.get(slot__bin=ada.pk).file_type == quick
+    refill(team.pk, now=ends - timedelta(minutes=31))
+    assert File.objects.filter(slot__bin=ada.pk).count() == 2
+
+
+def test_r17_rework_is_a_new_file_with_its_own_promise(ada, claim):
+    file = held(ada, 1)
+    with pytest.raises(flow.NotDone):
+        flow.rework(file, reason="wrong amount", by=ada, now=NOW)
+    flow.mark_done(ada, 1, by=ada, now=NOW)
+    again = flow.rework(file, reason="wrong amount", by=ada, now=TOMORROW)
+    once_more = flow.rework(file, reason="and again", by=ada, now=TOMORROW)
+    assert (again.rework_of, once_more.rework_of) == (file, file)
+    assert (again.received_at, again.due_at > file.due_at) == (TOMORROW, True)
+    assert {again.reference, once_more.reference} == {f"{file.reference}-R1", f"{file.reference}-R2"}
+    file.refresh_from_db()
+    assert file.state == State.DONE
+
+
+def test_r3_a_waiting_file_is_expedited_with_a_reason_and_within_the_limit(ada, team, claim):
+    waiting = list(File.objects.filter(state=State.WAITING).order_by("-received_at"))
+    Queue.objects.filter(team=team).update(expedite_limit=1)
+    with pytest.raises(flow.ReasonMissing):
+        flow.expedite(waiting[0], reason="", by=ada, now=NOW)
+    with pytest.raises(flow.NotWaiting):
+        flow.expedite(held(ada, 1), reason="court", by=ada, now=NOW)
+    flow.expedite(waiting[0], reason="court", by=ada, now=NOW)
+    with pytest.raises(flow.ExpediteLimitReached):
+        flow.expedite(waiting[1], reason="court", by=ada, now=NOW)
+    flow.mark_done(ada, 1, by=ada, now=NOW)
+    assert office.in_bin(ada)[0] == waiting[0].reference
+
+
+@pytest.mark.parametrize("where", [State.WAITING, State.IN_SLOT, State.SHELVED])
+def test_withdrawn_from_wherever_it_is(ada, where):
+    if where == State.SHELVED:
+        shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
+    file = File.objects.filter(state=where).first()
+    with pytest.raises(flow.ReasonMissing):
+        flow.withdraw(file, reason=" ", by=ada, now=NOW)
+    flow.withdraw(file, reason="customer cancelled", by=ada, now=NOW)
+    assert File.objects.get(pk=file.pk).state == State.WITHDRAWN
+    assert all(office.in_bin(ada)) or not File.objects.filter(state=State.WAITING).exists()
+    with pytest.raises(flow.AlreadyEnded):
+        flow.withdraw(file, reason="again", by=ada, now=NOW)
+    assert Event.objects.filter(kind="withdrawn").count() == 1
+    assert Worker.objects.filter(shelf__file=file).count() == 0

@@ -1,0 +1,44 @@
+"""Var folders for tests. All of one run are inside one folder, which is locked as long as the run lives, however it ends."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from backoffice import embedded
+
+PREFIX = "threeslot-tests-"
+
+
+def fresh() -> Path:
+    """A new var folder; its path is short enough for sockets."""
+    return Path(tempfile.mkdtemp(dir=ROOT))
+
+
+def _hold(folder: Path) -> bool:
+    """Lock the folder until this process ends. False if another one holds it."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True
+
+
+def _clear_killed_runs() -> None:
+    """A run that was killed outright could not stop its servers."""
+    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's
+            if _hold(root):
+                for var in filter(Path.is_dir, root.iterdir()):
+                    os.environ["THREESLOT_VAR"] = str(var)
+                    embedded.stop_if_unused()
+                shutil.rmtree(root, ignore_errors=True)
+
+
+_clear_killed_runs()
+ROOT = Path(tempfile.mkdtemp(prefix=PREFIX))
+_hold(ROOT)
