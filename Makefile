@@ -8,7 +8,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench lock clean again
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -32,8 +32,9 @@ check: .venv/test.stamp
 bench: .venv/run.stamp
 	@$(PY) bench/run.py
 
-# Set-up is skipped while the lock file is older than the stamp, or has the same content as when the stamp was made.
-.venv/run.stamp: requirements/run.txt
+# Set-up is skipped while the lock file is older than the stamp, or has the same content as when the stamp was made. A Python
+# that is gone (an upgrade of the system, a moved folder) has it done again.
+.venv/run.stamp: requirements/run.txt $(if $(shell $(PY) -c 'print(1)' 2>/dev/null),,again)
 	@$(call install,run)
 
 .venv/test.stamp: requirements/test.txt .venv/run.stamp

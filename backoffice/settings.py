@@ -65,7 +65,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
-    "django_rq",
 ]
 
 MIDDLEWARE = [
@@ -107,6 +106,10 @@ TEMPLATES = [
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(embedded.database_url(), conn_max_age=None, conn_health_checks=True),
 }
+# A PostgreSQL that went away without a word is noticed within a minute, not within TCP's two hours.
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=5, keepalives_idle=30, keepalives_interval=10, keepalives_count=3
+)
 
 # Redis or Valkey: wake-ups only. Dead or slow, it may delay a saved act by little: no second try, short waits. (The worker's own
 # blocking calls bring their longer waits along.)

@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -35,6 +36,8 @@ from skills.models import Competence, Role, Skill, Team, Worker
 
 admin.site.site_header = admin.site.site_title = "Threeslot"
 admin.site.index_title = _("Administration")
+admin.site.site_url = "/board/"
+admin.site.unregister(Group)  # roles decide who may do what
 
 
 class RolesField(forms.TypedMultipleChoiceField):
@@ -65,27 +68,16 @@ class WorkerAdmin(UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     list_display = ("name", "username", "team", "roles", "is_present", "is_active")
-    list_filter = ("team", "is_present", "is_active", "is_staff")
+    list_filter = ("team", "is_present", "is_active")
     search_fields = ("name", "username", "email")
     ordering = ("name",)
     readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
-    filter_horizontal = ("leads", "groups", "user_permissions")
+    filter_horizontal = ("leads",)
     inlines = [CompetenceInline]
     fieldsets = (
         (None, {"fields": ("username", "password", "name", "email")}),
         (_("Work"), {"fields": ("roles", "team", "leads", "is_present", "away_until")}),
-        (
-            _("Sign-in and administration"),
-            {
-                "fields": (
-                    "is_active",
-                    "is_staff",
-                    "is_superuser",
-                    "groups",
-                    "user_permissions",
-                )
-            },
-        ),
+        (_("Sign-in"), {"fields": ("is_active",)}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -107,6 +99,7 @@ class WorkerAdmin(UserAdmin):
     )
 
     def save_model(self, request: HttpRequest, obj: Worker, form: forms.ModelForm, change: bool) -> None:
+        obj.is_staff = obj.is_superuser = obj.has_role(Role.ADMINISTRATOR)
         if not change:
             super().save_model(request, obj, form, change)
             return
@@ -119,7 +112,8 @@ class WorkerAdmin(UserAdmin):
                     by=_person(request),
                     now=timezone.now(),
                 )
-        obj.save(update_fields=[name for name in form.cleaned_data if name in form.changed_data and name != "leads"])
+        changed = [name for name in form.cleaned_data if name in form.changed_data and name != "leads"]
+        obj.save(update_fields=[*changed, "is_staff", "is_superuser"])  # not what the page cannot change, like presence
 
     def save_related(
         self,

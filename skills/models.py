@@ -78,6 +78,11 @@ class Worker(AbstractUser):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints: ClassVar = [
+            models.CheckConstraint(
+                name="administrators_and_nobody_else_administer",
+                condition=Q(roles__contains=["administrator"], is_staff=True, is_superuser=True)
+                | (~Q(roles__contains=["administrator"]) & Q(is_staff=False, is_superuser=False)),
+            ),
             models.CheckConstraint(name="roles_are_known", condition=Q(roles__contained_by=Role.values)),
             models.CheckConstraint(
                 name="present_people_are_not_away",

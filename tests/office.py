@@ -35,6 +35,7 @@ def person(name: str, *roles: str, team: Team | None = None, leads: Team | None 
         roles=list(roles),
         team=team,
         is_staff="administrator" in roles,
+        is_superuser="administrator" in roles,
     )
     if leads:
         made.leads.add(leads)

@@ -57,7 +57,7 @@ class Entry(NamedTuple):
     at: datetime
 
 
-Order = tuple[bool, datetime, datetime, int]
+Order = tuple[int, datetime, datetime, int]
 
 
 @dataclass(eq=False)

@@ -19,7 +19,6 @@ def team():
 @pytest.fixture
 def admin(client):
     person = office.person("Root", "administrator")
-    Worker.objects.filter(pk=person.pk).update(is_superuser=True)
     client.force_login(person)
     return client
 
@@ -66,6 +65,13 @@ def test_a_new_worker_gets_a_bin(admin, team):
         form_of(Worker(username="ben", name="Ben", roles=["worker"], team=team), usable_password="false"),
     )
     assert office.in_bin(Worker.objects.get(username="ben")) == ["", "", ""]
+
+
+def test_the_role_is_what_makes_an_administrator(admin, client, ada):
+    admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, roles=["administrator"]))
+    ada.refresh_from_db()
+    client.force_login(ada)
+    assert client.get(reverse("admin:skills_team_changelist")).status_code == 200
 
 
 def test_files_slots_and_events_are_not_there(admin):

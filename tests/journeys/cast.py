@@ -34,7 +34,6 @@ def new_cast() -> Cast:
     """A team that works claims; Ada is here and her bin is empty."""
     number = next(_numbers)
     administrator = office.person(f"Adam {number}", "administrator")
-    Worker.objects.filter(pk=administrator.pk).update(is_superuser=True)
     team = office.team(f"Settlements {number}")
     return Cast(
         team=team,
