@@ -166,8 +166,9 @@ class ChecklistInline(admin.TabularInline):
     extra = 1
 
 
-class AgreementInline(admin.TabularInline):
+class AgreementInline(admin.StackedInline):
     model = Agreement
+    fields = (("customer", "kind"), ("days", "hours"), "cut_offs", "otherwise_by")
     form = AgreementForm
     formset = AgreementFormSet
     extra = 0

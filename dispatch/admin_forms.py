@@ -166,6 +166,13 @@ class AgreementForm(forms.ModelForm):
         ),
     )
 
+    otherwise_by = forms.TimeField(
+        label=_("otherwise next working day by"),
+        required=False,
+        widget=forms.TimeInput(format="%H:%M", attrs={"size": 8}),
+        help_text=_("For what came too late for the same day."),
+    )
+
     class Meta:
         model = Agreement
         fields: ClassVar = ["customer", "kind", *TERMS]

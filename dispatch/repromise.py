@@ -17,7 +17,7 @@ from dispatch.flow import ReasonMissing, Refused
 from dispatch.models import OPEN_STATES, Event, File
 from skills.models import Worker
 
-FILES_AT_ONCE = 2000  # so that a team's acts wait for a tenth of a second
+FILES_AT_ONCE = 500  # so that a team's acts wait for a tenth of a second
 
 # Nothing moves but the promise: the state stays, and the event names the slot the file is in. The tally moves with the promise
 # of files that wait; what it loses and what it gains are two statements, because an upsert must not propose a negative count.
@@ -84,7 +84,7 @@ def repromise(files: Collection[File], *, reason: str, by: Worker, now: datetime
 
 
 def repromise_all(files: QuerySet[File], *, reason: str, by: Worker, now: datetime) -> Outcome:
-    """As `repromise`, for as many as there are, a transaction for each two thousand of them. Raises ReasonMissing alone."""
+    """As `repromise`, for as many as there are, a transaction for each five hundred of them. Raises ReasonMissing alone."""
     cause = _cause(reason)
     ids = list(files.filter(state__in=OPEN_STATES).order_by("team", "pk").values_list("pk", flat=True))
     outcome = Outcome(0, 0)

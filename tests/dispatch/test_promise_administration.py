@@ -5,12 +5,9 @@ from datetime import time
 import pytest
 from django.urls import reverse
 
-from dispatch import ledger, timetables
+from dispatch import ledger
 from dispatch.models import Agreement, CalendarVersion, Event, File, WorkCalendar
-from dispatch.timetables import Timetable
-from skills.models import Worker
 from tests import office
-from tests.office import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +27,7 @@ def claim(team):
 
 @pytest.fixture
 def admin(client):
-    person = office.person("Root", "administrator")
-    Worker.objects.filter(pk=person.pk).update(is_superuser=True)
-    client.force_login(person)
+    client.force_login(office.person("Root", "administrator"))
     return client
 
 
@@ -143,17 +138,6 @@ def test_after_an_agreement_too(admin, claim):
     office.log(claim, 2)
     Agreement.objects.create(file_type=claim, kind="working_hours", hours=5)
     assert "2 open files were promised anew" in said(promise_anew(admin, TYPES, claim.pk, "agreed"))
-
-
-def test_only_whoever_may(client, claim):
-    """Somebody with the keys of the administration, but not with the role."""
-    office.log(claim)
-    sam = office.person("Sam", "assistant")
-    Worker.objects.filter(pk=sam.pk).update(is_staff=True, is_superuser=True)
-    client.force_login(sam)
-    timetables.change(office.calendar(), Timetable("UTC"), now=NOW)
-    assert "0 open files" in said(promise_anew(client, CALENDARS, office.calendar().pk, "because"))
-    assert not Event.objects.filter(kind="repromised").exists()
 
 
 # Agreements
