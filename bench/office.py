@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispatch import flow
+from dispatch import flow, timetables
 from dispatch.models import FileType, Queue, WorkCalendar
+from dispatch.timetables import Timetable
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 
 TYPES = 8
@@ -18,9 +19,9 @@ SKILLS = 4  # types of odd number need one, in turn
 
 FILES = """
 INSERT INTO dispatch_file (reference, team_id, file_type_id, title, state, received_at, logged_at, due_at, weight, expedite,
-                           expedite_reason)
+                           expedite_reason, calendar_version_id)
 SELECT 'BENCH-' || i, %(team)s, (%(types)s::bigint[])[1 + i %% cardinality(%(types)s::bigint[])], '', 'waiting', at, %(now)s,
-       at + interval '1 day' * (ARRAY[5, 15, 21])[1 + i %% 3], 1, FALSE, ''
+       at + interval '1 day' * (ARRAY[5, 15, 21])[1 + i %% 3], 1, FALSE, '', %(version)s
 FROM generate_series(%(first)s, %(last)s) AS i, LATERAL (
     SELECT %(now)s - %(spread)s * ((%(last)s - i + 1.0) / (%(last)s - %(first)s + 1)) AS at
 ) received
@@ -50,9 +51,8 @@ class Office:
 
 def make(name: str, *, people: int, now: datetime) -> Office:
     """A team with an empty queue; everybody is present, nobody holds a file."""
-    calendar, _ = WorkCalendar.objects.get_or_create(
-        name="Always", defaults={"zone": "UTC", "week": [[["00:00", "24:00"]]] * 7}
-    )
+    always = Timetable("UTC", week=[[["00:00", "24:00"]]] * 7)
+    calendar = WorkCalendar.objects.filter(name="Always").first() or timetables.make("Always", always, now=now)
     team = Team.objects.create(name=name, slug=name)
     Queue.objects.create(team=team, calendar=calendar)
     skills = [Skill.objects.get_or_create(name=f"Skill {i}", slug=f"skill-{i}")[0] for i in range(SKILLS + 1)]
@@ -89,7 +89,8 @@ def add_files(
         cursor.execute("SELECT coalesce(max(id), 0) FROM dispatch_file")
         [(known,)] = cursor.fetchall()
         parameters = {
-            "team": office.team.pk, "types": list(types or office.types), "first": known + 1, "last": known + number,
+            "team": office.team.pk, "version": office.team.queue.calendar.current_id,
+            "types": list(types or office.types), "first": known + 1, "last": known + number,
             "now": now, "spread": spread, "known": known,
         }  # fmt: skip
         for sql in (FILES, EVENTS, TALLIES):

@@ -98,7 +98,7 @@ def ended_by_itself() -> list[str]:
 
 def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
     """Causes that ended at least three help calls in the last ten working days: each is worth a problem of its own."""
-    calendar = Queue.objects.select_related("calendar").get(team=team_id).calendar.hours()
+    calendar = Queue.objects.select_related("calendar__current").get(team=team_id).calendar.hours()
     since = now
     days = 0
     while days < RECURS_WITHIN:

@@ -133,7 +133,7 @@ class MyBin:
 
 def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     """The bin of a person at an instant. Raises Queue.DoesNotExist when their team has no central queue."""
-    queue = Queue.objects.select_related("team", "calendar").get(team=worker.team_id)
+    queue = Queue.objects.select_related("team", "calendar__current").get(team=worker.team_id)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     slots = list(Slot.objects.filter(bin=worker.pk).select_related("file__file_type", "file__customer"))

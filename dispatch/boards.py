@@ -1,7 +1,7 @@
 """What boards show: plain values, a constant number of statements whatever the number of files and people."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -149,7 +149,7 @@ class TeamLine:
 
 def team_board(team: Team, *, now: datetime) -> Board:
     """The board of a team at an instant, in five statements. Raises Queue.DoesNotExist for a team without a central queue."""
-    queue = Queue.objects.select_related("calendar").get(team=team)
+    queue = Queue.objects.select_related("calendar__current").get(team=team)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     today = now.date()
@@ -198,7 +198,7 @@ def _groups(day: tallies.Day, *, today: date, next_day: date, ends_at: datetime 
 
 def all_teams(*, now: datetime) -> list[TeamLine]:
     """One line a team, in four statements for all of them."""
-    teams = list(Team.objects.select_related("queue__calendar"))
+    teams = list(Team.objects.select_related("queue__calendar__current"))
     queues = [team.queue for team in teams if hasattr(team, "queue")]
     waiting = tallies.waiting(queues)
     means = tallies.means(period for queue in queues for period in tallies.pace(queue, now=now))
@@ -212,7 +212,7 @@ def all_teams(*, now: datetime) -> list[TeamLine]:
 
 def bin_of(worker: Worker, *, now: datetime) -> BinView | None:
     """One bin of a team's board; None for who has none. Raises Queue.DoesNotExist for a team without a central queue."""
-    queue = Queue.objects.select_related("calendar").get(team=worker.team_id)
+    queue = Queue.objects.select_related("calendar__current").get(team=worker.team_id)
     return next((bin for bin in _bins([queue], now=now) if bin.worker_id == worker.pk), None)
 
 
@@ -256,7 +256,7 @@ def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
     return tuple(_bin(slots, queue=queue_of[slots[0].bin.worker.team_id or 0], names=names, now=now) for slots in shown)
 
 
-def _bin(slots: list[Slot], *, queue: Queue, names: Counter[str], now: datetime) -> BinView:
+def _bin(slots: Sequence[Slot], *, queue: Queue, names: Counter[str], now: datetime) -> BinView:
     worker = slots[0].bin.worker
     calendar = queue.calendar.hours()
     views = tuple(

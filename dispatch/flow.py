@@ -74,7 +74,11 @@ class ExpediteLimitReached(Refused):
     """As many expedites are open as the team allows."""
 
 
-class NotYetReceived(Refused):
+class ReceiptImplausible(Refused):
+    """No file that is still to be done was received then."""
+
+
+class NotYetReceived(ReceiptImplausible):
     """The receipt lies in the future."""
 
 
@@ -112,11 +116,11 @@ def log(
     """A new file in the queue, its promise fixed; the file and whether it is new.
 
     The same reference with the same content again gives the file that is there. Raises ReferenceTaken when the content
-    differs, ExpediteLimitReached, NotYetReceived.
+    differs, ExpediteLimitReached, ReceiptImplausible.
     """
     received_at = received_at or now
-    if received_at > now:
-        raise NotYetReceived(_("A file cannot be received in the future. Correct the date of receipt."))
+    if why := agreements.implausible(received_at, now=now):
+        raise (NotYetReceived if received_at > now else ReceiptImplausible)(why)
     content = {
         "reference": reference,
         "file_type": file_type.pk,
@@ -126,7 +130,8 @@ def log(
         "expedite_reason": expedite_reason,
     }
     customer_id = customer.pk if customer else None
-    due_at = agreements.book([file_type.team_id]).due_at(file_type, customer_id=customer_id, received_at=received_at)
+    book = agreements.book([file_type.team_id])
+    due_at = book.due_at(file_type, customer_id=customer_id, received_at=received_at)
     with transaction.atomic():
         terms = moves.take(file_type.team_id)
         existing = File.objects.filter(reference=reference).first()
@@ -139,6 +144,7 @@ def log(
             team=file_type.team_id,
             received_at=received_at,
             due_at=due_at,
+            calendar_version=book.versions[file_type.team_id],
             by=by.pk if by else None,
             now=now,
         )

@@ -60,7 +60,8 @@ STAGE = """
 DROP TABLE IF EXISTS pg_temp.intake_row;
 CREATE TEMPORARY TABLE intake_row (
     line integer, reference text, team_id bigint, file_type_id bigint, customer_id bigint, new_customer text, title text,
-    received_at timestamptz, is_received_given boolean, due_at timestamptz, weight smallint, expedite_reason text
+    received_at timestamptz, is_received_given boolean, due_at timestamptz, calendar_version bigint,
+    weight smallint, expedite_reason text
 ) ON COMMIT DROP
 """
 COPY = "COPY intake_row FROM STDIN (FORMAT csv, FORCE_NOT_NULL (new_customer, title, expedite_reason))"
@@ -97,10 +98,10 @@ NEW_EXPEDITES = "SELECT line, team_id FROM intake_row WHERE expedite_reason <> '
 LOG_ALL = """
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason, turn)
+                               expedite, expedite_reason, turn, calendar_version_id)
     SELECT r.reference, r.team_id, r.file_type_id, coalesce(r.customer_id, c.id), r.title, 'waiting', r.received_at, %(now)s,
            r.due_at, r.weight, r.expedite_reason <> '', r.expedite_reason,
-           CASE WHEN r.expedite_reason <> '' THEN 0 ELSE 2 END
+           CASE WHEN r.expedite_reason <> '' THEN 0 ELSE 2 END, r.calendar_version
     FROM intake_row r LEFT JOIN dispatch_customer c ON c.name = r.new_customer AND r.new_customer <> '' ORDER BY r.line
     RETURNING id, team_id, received_at, due_at
 ), counted AS (

@@ -2,23 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from dispatch import directory
+from dispatch import agreements, directory
 from dispatch.agreements import Book
 from dispatch.calendars import Calendar
-from dispatch.models import REFERENCE, Customer, File, FileType
+from dispatch.models import EARLIEST_RECEIPT, REFERENCE, Customer, File, FileType
 from dispatch.tables import Cell, Columns, Problem, Row, Table
 from skills.models import Team
 
 REQUIRED = ("reference", "file_type")
 OPTIONAL = ("customer", "title", "received_at", "weight", "expedite_reason")
 FIELDS = (*REQUIRED, *OPTIONAL)
-EARLIEST_YEAR = 1970
 LONGEST_REFERENCE = directory.longest(File, "reference")
 LONGEST_CUSTOMER = directory.longest(Customer, "name")
 LONGEST_TITLE = directory.longest(File, "title")
@@ -44,6 +43,7 @@ class Record(NamedTuple):
     received_at: datetime
     is_received_given: bool
     due_at: datetime
+    calendar_version: int
     weight: int
     expedite_reason: str
 
@@ -119,6 +119,7 @@ def check(row: Row, *, columns: Columns, desk: Desk) -> Record | list[Problem]:
         received_at,
         bool(cells.get("received_at")),
         due_at,
+        desk.book.versions[file_type.team_id],
         weight,
         reason,
     )
@@ -206,21 +207,14 @@ def read_received_at(cell: Cell, calendar: Calendar | None, *, now: datetime) ->
             _("%(text)s is not a date. Write it as 2026-03-14 or 2026-03-14T09:30, with +01:00 behind it for a zone.")
             % {"text": ascii(cell)[:40]}
         ) from None
-    if at.year < EARLIEST_YEAR:
-        raise Wrong(_("%(year)s is too long ago. Correct the year.") % {"year": at.year})
-    if at.year > now.year + 1:
-        raise Wrong(_in_the_future())
     if at.tzinfo is None:
-        if calendar is None:
+        is_near = EARLIEST_RECEIPT.year <= at.year <= now.year + 1  # else no zone makes a difference
+        if calendar is None and is_near:
             return now
-        at = calendar.instant(at.date(), at.time())
-    if at > now:
-        raise Wrong(_in_the_future())
+        at = calendar.instant(at.date(), at.time()) if calendar and is_near else at.replace(tzinfo=UTC)
+    if why := agreements.implausible(at, now=now):
+        raise Wrong(why)
     return at
-
-
-def _in_the_future() -> str:
-    return _("A file cannot be received in the future. Correct the date of receipt.")
 
 
 def _due_at(file_type: FileType, customer: int | None, received_at: datetime, desk: Desk) -> datetime:

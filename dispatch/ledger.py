@@ -36,6 +36,10 @@ BOOKS: dict[str, str] = {
             SELECT worker_id, position FROM dispatch_event WHERE file_id = f.id ORDER BY id DESC LIMIT 1
         ) e ON TRUE WHERE (e.worker_id, e.position) IS DISTINCT FROM (s.bin_id, s.position::integer)
     """,
+    "the promise of a file and the last one made anew differ": """
+        SELECT DISTINCT ON (f.id) f.reference, e.due_at, f.due_at FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id
+        WHERE e.kind = 'repromised' ORDER BY f.id, e.id DESC
+    """,
     "a file is with somebody absent": """
         SELECT f.reference, w.username, 'absent' FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
         JOIN skills_worker w ON w.id = s.bin_id WHERE NOT w.is_present

@@ -1,22 +1,22 @@
 """Work: what waits, what is where, and every move it made. What concerns one row is here; what moves a file is in flow."""
 
 import secrets
-from datetime import time
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
-from django.core.exceptions import ValidationError
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import calendars
+from dispatch import calendars, promises
 from skills.models import Level, Skill, Team, Worker
 
 MAX_BIN_SIZE = 5
+EARLIEST_RECEIPT = datetime(1999, 12, 31, 10, tzinfo=UTC)  # the year 2000 begins, in the first place on earth
 MAX_SHELF = 9
 
 
@@ -24,25 +24,17 @@ def new_secret() -> str:
     return secrets.token_urlsafe(24)
 
 
-def default_week() -> list[list[list[str]]]:
-    """Monday to Friday, 08:00 to 18:00."""
-    return [[["08:00", "18:00"]]] * 5 + [[], []]
-
-
 class WorkCalendar(models.Model):
-    """When a team works. Local wall times plus an IANA zone; see `dispatch.calendars` for the arithmetic."""
+    """When a team works, by the version that holds now. It is changed by a new version only (see `dispatch.timetables`)."""
 
     name = models.CharField(_("name"), max_length=80, unique=True)
-    zone = models.CharField(_("time zone"), max_length=64, default="Europe/Paris")
-    week = models.JSONField(
-        _("working hours"),
-        default=default_week,
-        help_text=_(
-            'For each weekday from Monday a list of [start, end], for example [["08:00", "12:00"], ["13:00", "18:00"]].'
-        ),
+    current = models.OneToOneField(
+        "CalendarVersion",
+        verbose_name=_("version in force"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
     )
-    country = models.CharField(_("country of holidays"), max_length=2, blank=True)
-    subdivision = models.CharField(_("subdivision of holidays"), max_length=10, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -52,21 +44,67 @@ class WorkCalendar(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        try:
-            self.hours()
-        except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-            raise ValidationError(_("This calendar cannot work: %(why)s"), params={"why": error}) from error
+    def hours(self) -> calendars.Calendar:
+        return self.current.hours()
+
+
+class CalendarVersion(models.Model):
+    """The working hours of a calendar from when it was made until the next version was. The database refuses every change.
+
+    Local wall times plus an IANA zone; `week` has for each weekday from Monday its pairs of start and end, `exceptions` the
+    pairs of single dates, none for a closed one.
+    """
+
+    calendar = models.ForeignKey(
+        WorkCalendar,
+        verbose_name=_("work calendar"),
+        on_delete=models.PROTECT,
+        related_name="versions",
+        db_index=False,  # the constraint has one
+    )
+    number = models.PositiveIntegerField(_("version"), default=1)
+    zone = models.CharField(_("time zone"), max_length=64)
+    week = models.JSONField(_("working hours"))
+    country = models.CharField(_("country of holidays"), max_length=2, blank=True)
+    subdivision = models.CharField(_("subdivision of holidays"), max_length=20, blank=True)
+    exceptions = models.JSONField(_("exceptions"), default=dict)
+    made_at = models.DateTimeField(_("made"))
+    made_by = models.ForeignKey(
+        Worker,
+        verbose_name=_("made by"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+
+    class Meta:
+        ordering: ClassVar = ["calendar", "-number"]
+        verbose_name = _("version of a work calendar")
+        verbose_name_plural = _("versions")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="calendar_version_numbered_once", fields=["calendar", "number"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.calendar} {self.number}"
 
     def hours(self) -> calendars.Calendar:
-        """The pure calendar, cached by its content, so that its yearly tables are built once in a process."""
-        week = tuple(tuple((start, end) for start, end in day) for day in self.week)
+        """The pure calendar, cached by its content, so that its yearly tables are built once in a process.
+
+        Raises ValueError for hours that cannot be worked.
+        """
         return calendars.from_text(
             zone=self.zone,
-            week=week,
+            week=tuple(_texts(day) for day in self.week),
             country=self.country,
             subdivision=self.subdivision,
+            exceptions=tuple((day, _texts(spans)) for day, spans in self.exceptions.items()),
         )
+
+
+def _texts(spans: list[list[str]]) -> calendars.Texts:
+    return tuple((start, end) for start, end in spans)
 
 
 class Queue(models.Model):
@@ -86,7 +124,7 @@ class Queue(models.Model):
     default_days = models.PositiveSmallIntegerField(
         _("working days where nothing is agreed"),
         default=15,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(promises.MOST_DAYS)],
     )
     normal_days = models.DecimalField(
         _("normal level of the queue, in days of work"),
@@ -236,6 +274,8 @@ class Agreement(models.Model):
 
     class Kind(models.TextChoices):
         WORKING_DAYS = "working_days", _("Within a number of working days")
+        WORKING_HOURS = "working_hours", _("Within a number of working hours")
+        CALENDAR_DAYS = "calendar_days", _("Within a number of calendar days")
         SAME_DAY = "same_day", _("Same working day if received by the cut-off")
 
     file_type = models.ForeignKey(
@@ -253,10 +293,23 @@ class Agreement(models.Model):
         related_name="agreements",
         help_text=_("Empty: for every customer without an agreement of their own."),
     )
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.WORKING_DAYS)
-    days = models.PositiveSmallIntegerField(_("working days"), null=True, blank=True, validators=[MinValueValidator(1)])
-    cut_off = models.TimeField(_("cut-off"), null=True, blank=True)
-    otherwise_by = models.TimeField(_("otherwise next working day by"), null=True, blank=True, default=time(12))
+    kind = models.CharField(_("kind"), max_length=13, choices=Kind.choices, default=Kind.WORKING_DAYS)
+    days = models.PositiveSmallIntegerField(
+        _("days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(promises.MOST_DAYS)],
+    )
+    hours = models.PositiveSmallIntegerField(
+        _("working hours"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(promises.MOST_HOURS)],
+    )
+    cut_offs = ArrayField(
+        models.TimeField(null=True, blank=True), verbose_name=_("cut-off by weekday"), null=True, blank=True
+    )
+    otherwise_by = models.TimeField(_("otherwise next working day by"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("agreement")
@@ -269,8 +322,30 @@ class Agreement(models.Model):
             ),
             models.CheckConstraint(
                 name="agreement_has_what_its_kind_needs",
-                condition=Q(kind="working_days", days__gte=1)
-                | Q(kind="same_day", cut_off__isnull=False, otherwise_by__isnull=False),
+                condition=Q(
+                    kind__in=["working_days", "calendar_days"],
+                    days__isnull=False,  # or a NULL would make it unknown, which a check lets pass
+                    days__range=(1, promises.MOST_DAYS),
+                    hours__isnull=True,
+                    cut_offs__isnull=True,
+                    otherwise_by__isnull=True,
+                )
+                | Q(
+                    kind="working_hours",
+                    hours__isnull=False,
+                    hours__range=(1, promises.MOST_HOURS),
+                    days__isnull=True,
+                    cut_offs__isnull=True,
+                    otherwise_by__isnull=True,
+                )
+                | Q(
+                    kind="same_day",
+                    cut_offs__isnull=False,
+                    cut_offs__len=7,
+                    otherwise_by__isnull=False,
+                    days__isnull=True,
+                    hours__isnull=True,
+                ),
             ),
         ]
 
@@ -292,6 +367,9 @@ class State(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
+OPEN_STATES = (State.WAITING, State.IN_SLOT, State.SHELVED)
+
+
 class Turn(models.IntegerChoices):
     """Whose turn it is first (R3, R13): the first column of the order of the queue."""
 
@@ -301,7 +379,10 @@ class Turn(models.IntegerChoices):
 
 
 class File(models.Model):
-    """One piece of work. Its place changes only through `dispatch.flow`; its promise is fixed when it is logged."""
+    """One piece of work. Its place changes only through `dispatch.flow`.
+
+    Its promise is fixed when it is logged, with the calendar version it was worked out by; `repromise` alone gives another.
+    """
 
     reference = models.CharField(_("reference"), max_length=64, unique=True, validators=[REFERENCE])
     team = models.ForeignKey(Team, verbose_name=_("team"), on_delete=models.PROTECT, related_name="files")
@@ -325,6 +406,13 @@ class File(models.Model):
     received_at = models.DateTimeField(_("received"))
     logged_at = models.DateTimeField(_("logged"))
     due_at = models.DateTimeField(_("promise"))
+    calendar_version = models.ForeignKey(
+        CalendarVersion,
+        verbose_name=_("calendar version of the promise"),
+        on_delete=models.PROTECT,
+        related_name="files",
+        db_index=False,
+    )
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)
     turn = models.PositiveSmallIntegerField(
         _("turn"), choices=Turn.choices, default=Turn.ORDINARY, db_default=Turn.ORDINARY
@@ -403,6 +491,7 @@ class File(models.Model):
                 name="expedite_has_a_reason",
                 condition=Q(expedite=False, expedite_reason="") | (Q(expedite=True) & ~Q(expedite_reason="")),
             ),
+            models.CheckConstraint(name="received_in_plausible_times", condition=Q(received_at__gte=EARLIEST_RECEIPT)),
             models.CheckConstraint(name="file_weight_is_1_to_9", condition=Q(weight__range=(1, 9))),
             models.CheckConstraint(
                 name="expedites_go_first",
@@ -629,7 +718,7 @@ class Event(models.Model):
     """Every act (R20). Written in the transaction of the act, never changed or deleted: the database refuses both.
 
     Team, actor and worker have no foreign key in the database: four checks on every act would guard rows that nothing
-    deletes. `worker` and `position` name the slot that the file entered or left.
+    deletes. `worker` and `position` name the slot that the file entered or left. A new promise says what it was and what it is.
     """
 
     class Kind(models.TextChoices):
@@ -649,6 +738,7 @@ class Event(models.Model):
         UNDONE = "undone", _("undone")
         AWAY = "away", _("away")
         BACK = "back", _("back")
+        REPROMISED = "repromised", _("promised anew")
 
     team = models.ForeignKey(
         Team,
@@ -679,6 +769,8 @@ class Event(models.Model):
         db_index=False,
     )
     position = models.PositiveSmallIntegerField(null=True)
+    due_was_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
     at = models.DateTimeField()
     receipt = models.JSONField(null=True)
     undoes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="undone_by", db_index=False)
@@ -686,6 +778,11 @@ class Event(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["file", "id"], name="story_of_a_file")]
         constraints: ClassVar = [
+            models.CheckConstraint(
+                name="a_new_promise_says_what_it_was_and_is",
+                condition=Q(kind="repromised", due_was_at__isnull=False, due_at__isnull=False)
+                | (~Q(kind="repromised") & Q(due_was_at__isnull=True, due_at__isnull=True)),
+            ),
             models.UniqueConstraint(name="undone_once", fields=["undoes"], condition=Q(undoes__isnull=False)),
         ]
 

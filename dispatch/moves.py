@@ -162,9 +162,10 @@ FROM dispatch_file f LEFT JOIN dispatch_slot s ON s.file_id = f.id WHERE f.id = 
 LOG = Statement("""
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason, turn)
+                               expedite, expedite_reason, turn, calendar_version_id)
     VALUES (%(reference)s, %(team)s, %(file_type)s, %(customer)s, %(title)s, 'waiting', %(received_at)s, %(now)s, %(due_at)s,
-            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s, CASE WHEN %(expedite_reason)s <> '' THEN 0 ELSE 2 END)
+            %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s,
+            CASE WHEN %(expedite_reason)s <> '' THEN 0 ELSE 2 END, %(calendar_version)s)
     ON CONFLICT (reference) DO NOTHING RETURNING id
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)

@@ -16,10 +16,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from dispatch import directory, flow, moves, tables
+from dispatch import directory, flow, moves, tables, timetables
 from dispatch.intake_rows import Wrong, collapsed, no_queue, read_text
 from dispatch.models import Event, Queue, Slot, WorkCalendar
 from dispatch.tables import Cell, Columns, Problem, Row, Table
+from dispatch.timetables import Timetable
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 
 REQUIRED = ("username",)
@@ -129,7 +130,7 @@ def import_people(
     try:
         with transaction.atomic():
             if create_team:
-                team = _made_team(create_team, notices)
+                team = _made_team(create_team, notices, now=now)
             people, problems = _people(table, columns)
             changes, conflicts = _compared(people, default=team, present=present)
             kinds = Counter(change.kind for change in changes)
@@ -148,17 +149,18 @@ def import_people(
     )
 
 
-def _made_team(name: str, notices: list[str]) -> Team:
+def _made_team(name: str, notices: list[str], *, now: datetime) -> Team:
     """The team by this name with a central queue; it, the queue and a work calendar are made where they are missing."""
     name = collapsed(name)
     found = directory.meant(name, directory.index(Team.objects.all())[name.upper()])
     team = found[0] if found else Team.objects.create(name=name, slug=directory.free_addresses(Team, [name])[name])
     if not Queue.objects.filter(team=team).exists():
-        calendar = WorkCalendar.objects.order_by("pk").first() or WorkCalendar.objects.create(name=_("Standard"))
+        calendar = WorkCalendar.objects.order_by("pk").first()
+        calendar = calendar or timetables.make(_("Standard"), Timetable("Europe/Paris"), now=now)
         Queue.objects.create(team=team, calendar=calendar)
         notices.append(
             _("%(team)s works by the calendar %(calendar)s (%(zone)s). The administration can change it.")
-            % {"team": team, "calendar": calendar, "zone": calendar.zone}
+            % {"team": team, "calendar": calendar, "zone": calendar.current.zone}
         )
     return team
 

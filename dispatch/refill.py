@@ -305,7 +305,7 @@ def minutes_left(terms: moves.Terms, *, now: datetime) -> int | None:
     """Minutes to the end of work, in the last minutes of a shift in which the team lets only come what fits (R16); else None."""
     if not terms.last_minutes:
         return None
-    calendar = Queue.objects.select_related("calendar").get(team=terms.team_id).calendar.hours()
+    calendar = Queue.objects.select_related("calendar__current").get(team=terms.team_id).calendar.hours()
     today = calendar.local_day(now)
     if not calendar.is_working_day(today):
         return None

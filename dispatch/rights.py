@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from dispatch.models import FileType, HelpCall, Queue
-from skills.models import Competence, Level, Role, Team, Worker
+from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
 
@@ -52,8 +52,13 @@ def may_be_called(person: Worker, team: Team) -> bool:
     return leads(person, team) or FileType.objects.filter(team=team, skill__in=_taught_by(person)).exists()
 
 
-def _taught_by(person: Worker) -> QuerySet[Competence, dict[str, int]]:
-    return Competence.objects.filter(worker=person, level=Level.O).values("skill")
+def _taught_by(person: Worker) -> QuerySet[Skill]:
+    return Skill.objects.filter(competences__worker=person, competences__level=Level.O)
+
+
+def may_repromise(person: Worker, team: Team) -> bool:
+    """A promise given to a customer is taken back by who answers for the team, or who set up its calendar."""
+    return person.has_role(Role.ADMINISTRATOR) or leads(person, team)
 
 
 def opens_wall(queue: Queue, secret: str) -> bool:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves, shelf
+from dispatch import flow, moves, repromise, shelf
 from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
@@ -180,6 +180,10 @@ def _be_away(event: Event, by: Worker, now: datetime) -> None:
     flow.away(_worker_of(event), note=_("undone"), by=by, now=now)
 
 
+def _promise_as_before(event: Event, by: Worker, now: datetime) -> None:
+    repromise.take_back(event, by=by, now=now)
+
+
 COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.LOGGED: _unlog,
     Event.Kind.STARTED: _lay_down,
@@ -194,6 +198,7 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.EXPEDITED: _in_turn,
     Event.Kind.AWAY: _be_here,
     Event.Kind.BACK: _be_away,
+    Event.Kind.REPROMISED: _promise_as_before,
 }
 
 

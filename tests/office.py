@@ -5,8 +5,9 @@ from itertools import count
 
 from django.utils.text import slugify
 
-from dispatch import flow
+from dispatch import flow, timetables
 from dispatch.models import Event, File, FileType, Queue, Slot, WorkCalendar
+from dispatch.timetables import Timetable
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday, 10:00 in Paris
@@ -15,7 +16,9 @@ _numbers = count(1)
 
 
 def calendar() -> WorkCalendar:
-    return WorkCalendar.objects.get_or_create(name="Weekdays", defaults={"zone": "Europe/Paris"})[0]
+    """Monday to Friday, 08:00 to 18:00, without holidays."""
+    there = WorkCalendar.objects.filter(name="Weekdays").first()
+    return there or timetables.make("Weekdays", Timetable("Europe/Paris"), now=NOW)
 
 
 def team(name: str = "Settlements", **rules: object) -> Team:

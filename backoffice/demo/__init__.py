@@ -55,7 +55,7 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         people=len(office.people),
         files=len(past.files),
         place=calendar.name,
-        now=now.astimezone(ZoneInfo(calendar.zone)),
+        now=now.astimezone(ZoneInfo(calendar.current.zone)),
     )
 
 

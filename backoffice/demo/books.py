@@ -10,7 +10,19 @@ from django.db import connection, models
 
 from backoffice.demo.office import Office
 from backoffice.demo.past import Entry, Past
-from dispatch.models import Agreement, Bin, ChecklistItem, Customer, File, FileType, PassBack, Queue, Slot, WorkCalendar
+from dispatch.models import (
+    Agreement,
+    Bin,
+    CalendarVersion,
+    ChecklistItem,
+    Customer,
+    File,
+    FileType,
+    PassBack,
+    Queue,
+    Slot,
+    WorkCalendar,
+)
 from skills.models import Competence, Skill, Team, Worker
 
 NULL = r"\N"
@@ -38,7 +50,7 @@ def write(office: Office, past: Past) -> None:
     Slot.objects.bulk_create(office.slots)
     with connection.cursor() as cursor:
         cursor.execute(TALLIES)
-        keyed = [Team, WorkCalendar, Skill, Worker, Customer, FileType, File, Slot]
+        keyed = [Team, WorkCalendar, CalendarVersion, Skill, Worker, Customer, FileType, File, Slot]
         for statement in connection.ops.sequence_reset_sql(no_style(), keyed):
             cursor.execute(statement)
         cursor.execute("ANALYZE dispatch_file, dispatch_event, dispatch_slot, dispatch_tally")
@@ -46,6 +58,7 @@ def write(office: Office, past: Past) -> None:
 
 def _write_office(office: Office) -> None:
     WorkCalendar.objects.bulk_create([office.calendar])
+    CalendarVersion.objects.bulk_create([office.calendar.current])
     Team.objects.bulk_create(office.teams)
     Queue.objects.bulk_create(office.queues)
     Skill.objects.bulk_create(office.skills)

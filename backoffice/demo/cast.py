@@ -154,8 +154,8 @@ FILE_TYPES = (
         a_day=42,
         minutes=23,
         needs="payments:U",
-        agreed=SameDay(cut_off=NOON, otherwise_by=NOON),
-        agreed_with={"Kestrel Logistics": SameDay(cut_off=time(15), otherwise_by=time(10))},
+        agreed=SameDay.until(NOON, otherwise_by=NOON),
+        agreed_with={"Kestrel Logistics": SameDay.until(time(15), otherwise_by=time(10))},
     ),
     CastType(
         SETTLEMENTS,
@@ -191,7 +191,7 @@ FILE_TYPES = (
         minutes=36,
         needs="sanctions:U",
         weight=2,
-        agreed=SameDay(cut_off=time(15), otherwise_by=NOON),
+        agreed=SameDay.until(time(15), otherwise_by=NOON),
     ),
     CastType(
         SETTLEMENTS,
@@ -214,7 +214,7 @@ FILE_TYPES = (
         a_day=60,
         minutes=22,
         agreed=WorkingDays(1),
-        agreed_with={"Harbour Mutual": SameDay(cut_off=time(15), otherwise_by=time(11))},
+        agreed_with={"Harbour Mutual": SameDay.until(time(15), otherwise_by=time(11))},
     ),
     CastType(
         CLAIMS,
@@ -224,7 +224,7 @@ FILE_TYPES = (
         ("Windscreen", "Towed from the motorway", "Rear window", "Flat battery"),
         a_day=32,
         minutes=10,
-        agreed=SameDay(cut_off=NOON, otherwise_by=NOON),
+        agreed=SameDay.until(NOON, otherwise_by=NOON),
     ),
     CastType(
         CLAIMS,
@@ -258,7 +258,7 @@ FILE_TYPES = (
         ("Stranded abroad", "Emergency repair", "Closing date tomorrow", "Hospital asks for cover"),
         a_day=26,
         minutes=20,
-        agreed=SameDay(cut_off=NOON, otherwise_by=NOON),
+        agreed=SameDay.until(NOON, otherwise_by=NOON),
     ),
     CastType(
         APPEALS,

@@ -15,7 +15,7 @@ from backoffice.demo import cast
 from dispatch.agreements import Book, rule_of
 from dispatch.calendars import Calendar
 from dispatch.models import Agreement, Bin, ChecklistItem, Customer, FileType, Queue, Slot, WorkCalendar
-from dispatch.promises import Rule, SameDay, WorkingDays
+from dispatch.promises import CalendarDays, Rule, SameDay, WorkingDays, WorkingHours
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 
 PASSWORD = "demo"  # noqa: S105  everybody is told
@@ -70,6 +70,7 @@ class Office:
     def book(self) -> Book:
         return Book(
             calendars={queue.team_id: self.hours for queue in self.queues},
+            versions={queue.team_id: self.calendar.current_id for queue in self.queues},
             defaults={queue.team_id: WorkingDays(queue.default_days) for queue in self.queues},
             agreed={(each.file_type_id, each.customer_id): rule_of(each) for each in self.agreements},
         )
@@ -107,6 +108,7 @@ def open_office(calendar: WorkCalendar, *, since: datetime) -> Office:
     people = [
         _person(pk, each, teams, skills, password=password, since=since) for pk, each in enumerate(cast.PEOPLE, 1)
     ]
+    calendar.current.made_at = since
     work = [_work(pk, each, teams, skills) for pk, each in enumerate(cast.FILE_TYPES, 1)]
     return Office(
         calendar=calendar,
@@ -175,10 +177,14 @@ def _work(pk: int, said: cast.CastType, teams: dict[str, Team], skills: dict[str
 
 def _agreement(file_type: FileType, customer: Customer | None, rule: Rule) -> Agreement:
     match rule:
-        case SameDay(cut_off, otherwise_by):
-            terms = {"kind": Agreement.Kind.SAME_DAY, "cut_off": cut_off, "otherwise_by": otherwise_by}
+        case SameDay(cut_offs, otherwise_by):
+            terms = {"kind": Agreement.Kind.SAME_DAY, "cut_offs": list(cut_offs), "otherwise_by": otherwise_by}
+        case WorkingHours(hours):
+            terms = {"kind": Agreement.Kind.WORKING_HOURS, "hours": hours}
+        case CalendarDays(days):
+            terms = {"kind": Agreement.Kind.CALENDAR_DAYS, "days": days}
         case WorkingDays(days):
-            terms = {"kind": Agreement.Kind.WORKING_DAYS, "days": days, "otherwise_by": None}
+            terms = {"kind": Agreement.Kind.WORKING_DAYS, "days": days}
     return Agreement(file_type=file_type, customer=customer, **terms)
 
 

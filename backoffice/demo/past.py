@@ -153,6 +153,7 @@ class Past:
             received_at=arrival.received_at,
             logged_at=at,
             due_at=self._book.due_at(file_type, customer_id=arrival.customer.pk, received_at=arrival.received_at),
+            calendar_version_id=self._book.versions[file_type.team_id],
             weight=file_type.weight,
             expedite=bool(arrival.expedite_reason),
             turn=Turn.EXPEDITE if arrival.expedite_reason else Turn.ORDINARY,

@@ -10,7 +10,7 @@ from datetime import datetime, time
 from operator import itemgetter
 from zoneinfo import ZoneInfo
 
-from dispatch.models import WorkCalendar
+from dispatch.models import CalendarVersion, WorkCalendar
 
 # Zone, country and subdivision of its public holidays, the better known first. Together they leave no hour of the day
 # without a place, and few dates on which every place in daylight has a holiday.
@@ -90,4 +90,5 @@ def _calendar(
 
 def _week(zone: str, week: list[list[list[str]]], country: str, subdivision: str) -> WorkCalendar:
     name = zone.rpartition("/")[2].replace("_", " ")
-    return WorkCalendar(pk=1, name=name, zone=zone, week=week, country=country, subdivision=subdivision)
+    version = CalendarVersion(pk=1, calendar_id=1, zone=zone, week=week, country=country, subdivision=subdivision)
+    return WorkCalendar(pk=1, name=name, current=version)

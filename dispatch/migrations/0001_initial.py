@@ -125,7 +125,7 @@ class Migration(migrations.Migration):
                 (
                     "week",
                     models.JSONField(
-                        default=dispatch.models.default_week,
+                        default=list,
                         help_text='For each weekday from Monday a list of [start, end], for example [["08:00", "12:00"], ["13:00", "18:00"]].',
                         verbose_name="working hours",
                     ),

@@ -103,7 +103,7 @@ def _answer(
         said = act(_person(request), now)
     except flow.ReasonMissing as refused:
         typed = request.POST.get("cause", "")
-        return _page(request, team, Told(notice=str(refused), status=422, call_id=call and call.pk, cause=typed))
+        return _page(request, team, Told(notice=str(refused), status=422, call_id=call.pk if call else None, cause=typed))
     except (flow.Refused, moves.QueueMissing) as refused:
         return _page(request, team, Told(notice=str(refused), status=409))
     event = undo.act_of(_person(request), kind=kind, file=call.file_id, at=now) if call else None

@@ -122,11 +122,16 @@ def end_help(request: HttpRequest, call: int) -> HttpResponse:
 
 @_verb
 def shelve(request: HttpRequest, position: int) -> HttpResponse:
-    written = {name: request.POST.get(name, "") for name in ("reason", "wake", "wake_at")}
     with wall_time_of(_person(request).team_id):
         form = ShelveForm(request.POST)
         is_valid = form.is_valid()
-    typed = Typed(opener="shelve", **written, errors=errors_of(form))
+    typed = Typed(
+        opener="shelve",
+        reason=request.POST.get("reason", ""),
+        wake=request.POST.get("wake", ""),
+        wake_at=request.POST.get("wake_at", ""),
+        errors=errors_of(form),
+    )
     if not is_valid:
         return _page(request, typed=typed, status=422)
 
@@ -256,9 +261,9 @@ def _shown(request: HttpRequest, *, typed: Typed | None = None) -> dict[str, obj
     return {"bin": bin, "typed": typed or Typed(), "causes": _causes(bin, _person(request))}
 
 
-def _causes(bin: MyBin | None, person: Worker) -> list[str]:
+def _causes(shown: MyBin | None, person: Worker) -> list[str]:
     """What help calls ended with lately, to choose from; asked only where one is to be ended."""
-    if bin is None or person.team_id is None or not any(each.help for each in bin.others):
+    if shown is None or person.team_id is None or not any(each.help for each in shown.others):
         return []
     return andon.recent_causes(person.team_id)
 

@@ -92,7 +92,7 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
 
 def acts_of(person: Worker, team: Team) -> Acts | None:
     """None for whoever is never called here: they need not even ask."""
-    queue = Queue.objects.select_related("calendar").filter(team=team).first()
+    queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
     if queue is None or not rights.may_be_called(person, team):
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.zone))

@@ -12,10 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import agreements, directory, flow, promises, rights
+from dispatch import agreements, directory, flow, rights
 from dispatch import intake as desk
 from dispatch.forms import IntakeForm
 from dispatch.intake_rows import collapsed, is_reference
@@ -139,16 +138,9 @@ def _outlook(form: IntakeForm) -> Outlook:
     customer = customers.known.get(text)
     due_at = book.due_at(file_type, customer_id=customer, received_at=given["received_at"])
     now = form.now.astimezone(ZoneInfo(book.calendars[file_type.team_id].zone))
-    return replace(outlook, now=now, due_at=due_at, terms=_in_words(book.rule(file_type, customer_id=customer)))
-
-
-def _in_words(rule: agreements.Rule) -> str:
-    match rule:
-        case promises.SameDay(cut_off, otherwise_by):
-            words = _("the same working day if received by %(cut_off)s, otherwise the next by %(otherwise_by)s")
-            return words % {"cut_off": f"{cut_off:%H:%M}", "otherwise_by": f"{otherwise_by:%H:%M}"}
-        case promises.WorkingDays(days):
-            return ngettext("%(days)d working day", "%(days)d working days", days) % {"days": days}
+    return replace(
+        outlook, now=now, due_at=due_at, terms=agreements.in_words(book.rule(file_type, customer_id=customer))
+    )
 
 
 def _file_at(reference: str) -> File | None:
@@ -174,7 +166,7 @@ def _latest(person: Worker, *, now: datetime) -> list[Latest]:
 
 
 def _zones(team_ids: Collection[int]) -> dict[int, ZoneInfo]:
-    names = Queue.objects.filter(team__in=team_ids).values_list("team", "calendar__zone")
+    names = Queue.objects.filter(team__in=team_ids).values_list("team", "calendar__current__zone")
     return {team_id: ZoneInfo(name) for team_id, name in names}
 
 

@@ -57,7 +57,7 @@ def _of_a_bin(view: Callable[..., HttpResponse], *, acts: bool = True) -> Callab
 def _shown(
     request: HttpRequest, worker: Worker, *, notice: str = "", typed: Typed | None = None, status: int = 200
 ) -> HttpResponse:
-    zone = ZoneInfo(Queue.objects.values_list("calendar__zone", flat=True).get(team=worker.team_id))
+    zone = ZoneInfo(Queue.objects.values_list("calendar__current__zone", flat=True).get(team=worker.team_id))
     now = timezone.now().astimezone(zone)
     context = {
         "worker": worker,

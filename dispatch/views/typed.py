@@ -74,7 +74,7 @@ class AbsenceForm(forms.Form):
 @contextmanager
 def wall_time_of(team_id: int | None) -> Iterator[None]:
     """Inside, forms read and show instants in the zone of this team."""
-    name = Queue.objects.filter(team=team_id).values_list("calendar__zone", flat=True).first()
+    name = Queue.objects.filter(team=team_id).values_list("calendar__current__zone", flat=True).first()
     with timezone.override(ZoneInfo(name) if name else None):
         yield
 

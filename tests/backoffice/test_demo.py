@@ -45,7 +45,7 @@ def play(now: datetime) -> Past:
 def test_it_is_always_a_lively_hour_of_a_working_day(start):
     for now in (start + timedelta(hours=number, minutes=7 * number) for number in range(24)):
         calendar = calendar_for(now)
-        local = now.astimezone(ZoneInfo(calendar.zone))
+        local = now.astimezone(ZoneInfo(calendar.current.zone))
         assert calendar.hours().is_working_day(local.date()), (now, calendar)
         assert time(10) <= local.time() < time(15, 30), (now, calendar)
         assert any(opens < now < closes for opens, closes in calendar.hours().intervals_on(local.date()))

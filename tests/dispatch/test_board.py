@@ -71,7 +71,7 @@ def test_all_boards_cost_the_same_at_any_number():
 def a_worked_week(team, rng):
     """Nine days of arrivals, work, passing back and absences; ends on a Wednesday at 15:07 in Paris."""
     types = [office.file_type(name, team) for name in ("Same day", "Soon", "Later")]
-    Agreement.objects.create(file_type=types[0], kind="same_day", cut_off="12:00", otherwise_by="12:20")
+    Agreement.objects.create(file_type=types[0], kind="same_day", cut_offs=["12:00"] * 7, otherwise_by="12:20")
     Agreement.objects.create(file_type=types[1], kind="working_days", days=2)
     people = [office.worker(name, team) for name in ("Ada", "Bo", "Cy")]
     for day in range(9):
@@ -146,7 +146,7 @@ def test_every_number_is_what_a_recount_gives(team, seed):
 def test_the_quarter_that_is_going_on_is_exact(team):
     """Promised at 18:00: due until then, overdue a second later, though both lie in one quarter of an hour."""
     claim = office.file_type("Claim", team)
-    Agreement.objects.create(file_type=claim, kind="same_day", cut_off="12:00", otherwise_by="12:00")
+    Agreement.objects.create(file_type=claim, kind="same_day", cut_offs=["12:00"] * 7, otherwise_by="12:00")
     office.log(claim, 3)
     closing = datetime(2026, 3, 3, 18, 0, tzinfo=PARIS)
     assert groups(board_of(team, closing)) == {"overdue": 0, "today": 3, "tomorrow": 0, "later": 0}

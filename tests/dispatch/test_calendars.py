@@ -1,27 +1,31 @@
 """Working time against slow, obvious references, and on the days that calendars get wrong."""
 
 import time as clock
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.calendars import MIDNIGHT, Calendar, Day, DayOff, Interval, from_text
+from dispatch.calendars import Calendar, DayOff, Interval, from_text
+from tests.slow_calendar import (
+    HOWE_AUTUMN,
+    HOWE_SPRING,
+    MINUTE,
+    PARIS_AUTUMN,
+    PARIS_SPRING,
+    calendars,
+    instants,
+    spans,
+)
 
 HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
 OFFICE = (("08:00", "12:00"), ("13:00", "18:00"))
 ROUND_THE_CLOCK = (("00:00", "24:00"),)
 
 MONDAY, TUESDAY, FRIDAY, SATURDAY = date(2026, 11, 2), date(2026, 11, 3), date(2026, 11, 6), date(2026, 11, 7)
 BASTILLE_DAY = date(2026, 7, 14)  # a Tuesday
-PARIS_SPRING, PARIS_AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
-HOWE_SPRING, HOWE_AUTUMN = date(2026, 10, 4), date(2026, 4, 5)
 
 
 def office(zone: str = "Europe/Paris", country: str = "FR", **more: str) -> Calendar:
@@ -217,56 +221,6 @@ def test_a_year_without_work_ends_the_search() -> None:
 
 
 # Against slow, obvious references
-
-ZONES = ("Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
-CRITICAL_DAYS = (
-    *(PARIS_SPRING, PARIS_AUTUMN, HOWE_SPRING, HOWE_AUTUMN),
-    *(date(2026, 3, 8), date(2026, 11, 1)),  # New York
-    *(date(2023, 12, 31), date(2024, 2, 29), date(2026, 1, 1)),
-)
-
-
-@st.composite
-def days(draw: st.DrawFn) -> Day:
-    """Hours of a day on a grid of a quarter of an hour, often around the clock change, up to 24:00."""
-    if draw(st.integers(0, 4)) == 0:
-        return (Interval(MIDNIGHT, MIDNIGHT),)
-    marks = sorted(draw(st.sets(st.one_of(st.integers(0, 16), st.integers(0, 96)), max_size=6)))
-    walls = [time(mark // 4 % 24, mark % 4 * 15) for mark in marks]
-    return tuple(Interval(start, end) for start, end in zip(walls[::2], walls[1::2], strict=False))
-
-
-@st.composite
-def calendars(draw: st.DrawFn) -> Calendar:
-    week = draw(st.lists(days(), min_size=7, max_size=7).filter(any))
-    exceptions = draw(st.dictionaries(st.sampled_from(CRITICAL_DAYS), days(), max_size=2))
-    return Calendar(draw(st.sampled_from(ZONES)), tuple(week), draw(st.sampled_from(["", "FR", "US"])), "", exceptions)
-
-
-@st.composite
-def instants(draw: st.DrawFn) -> datetime:
-    """Whole minutes within two days of a critical day."""
-    day = datetime.combine(draw(st.sampled_from(CRITICAL_DAYS)), MIDNIGHT, UTC)
-    return day + MINUTE * draw(st.integers(-2 * 1440, 3 * 1440))
-
-
-@cache
-def first_minute(zone: str, wanted: datetime) -> datetime:
-    """Look at the local clock every minute, until it shows this time or a later one."""
-    now = wanted.replace(tzinfo=UTC) - 15 * HOUR
-    while now.astimezone(ZoneInfo(zone)).replace(tzinfo=None) < wanted:
-        now += MINUTE
-    return now
-
-
-def spans(calendar: Calendar, since: date, until: date) -> Iterator[tuple[datetime, datetime]]:
-    for number in range((until - since).days + 1):
-        day = since + timedelta(number)
-        public = holidays.country_holidays(calendar.country, years=day.year) if calendar.country else {}
-        hours = calendar.exceptions.get(day, () if day in public else calendar.week[day.weekday()])
-        for start, end in hours:
-            closes = datetime.combine(day, end) + (timedelta(1) if end == MIDNIGHT else timedelta())
-            yield first_minute(calendar.zone, datetime.combine(day, start)), first_minute(calendar.zone, closes)
 
 
 def working_minutes(calendar: Calendar, start: datetime, minutes: int) -> list[bool]:

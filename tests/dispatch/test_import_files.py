@@ -82,6 +82,7 @@ BAD = {
     "in the future, wall time": ("A-1,Claim,,,2026-03-03 10:01", "received_at", "future"),
     "far in the future": ("A-1,Claim,,,9999-12-31", "received_at", "future"),
     "too long ago": ("A-1,Claim,,,0001-01-01T00:00:00+14:00", "received_at", "too long ago"),
+    "last century": ("A-1,Claim,,,1999-12-30", "received_at", "1999 is too long ago"),
     "weight of nothing": ("A-1,Claim,,,,0", "weight", "from 1 to 9"),
     "weight of ten": ("A-1,Claim,,,,10", "weight", "from 1 to 9"),
     "weight of a half": ("A-1,Claim,,,,1.5", "weight", "from 1 to 9"),
@@ -186,7 +187,9 @@ def test_an_import_is_the_same_as_logging_one_by_one(team):
     FileType.objects.filter(pk=glass.pk).update(weight=3)
     glass.refresh_from_db()
     house = Customer.objects.create(name="House", slug="house")
-    Agreement.objects.create(file_type=team.file_types.get(), customer=house, kind="same_day", cut_off=time(12))
+    Agreement.objects.create(
+        file_type=team.file_types.get(), customer=house, kind="same_day", cut_offs=[time(12)] * 7, otherwise_by=time(12)
+    )
     Agreement.objects.create(file_type=glass, days=2)
     office.log(glass, 2)
     rows = []

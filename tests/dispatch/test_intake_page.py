@@ -10,8 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import flow, intake
+from dispatch import flow, intake, timetables
 from dispatch.models import Agreement, Customer, Event, File, Queue
+from dispatch.timetables import Timetable
 from skills.models import Role, Team, Worker
 from tests import office
 from tests.office import NOW
@@ -32,7 +33,9 @@ def team() -> Team:
     """Settles claims within 15 working days, and glass on the same day if it came in by noon."""
     made = office.team(expedite_limit=1)
     office.file_type("Claim", made)
-    Agreement.objects.create(file_type=office.file_type("Glass", made), kind="same_day", cut_off=time(12))
+    Agreement.objects.create(
+        file_type=office.file_type("Glass", made), kind="same_day", cut_offs=[time(12)] * 7, otherwise_by=time(12)
+    )
     return made
 
 
@@ -235,9 +238,7 @@ def test_expedites_are_few_and_have_a_reason(page):
 def test_a_receipt_without_a_zone_is_wall_time_of_the_team_of_the_type(page):
     far = office.team("Far")
     office.file_type("Claim", far)
-    calendar = office.calendar()
-    calendar.pk, calendar.name, calendar.zone = None, "Far", "Pacific/Auckland"
-    calendar.save()
+    calendar = timetables.make("Far", Timetable("Pacific/Auckland"), now=NOW)
     Queue.objects.filter(team=far).update(calendar=calendar)
     page.post("/intake/", form(file_type="far-claim", received_at="2026-03-03T21:30"))
     assert File.objects.get().received_at == datetime(2026, 3, 3, 8, 30, tzinfo=UTC)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0003_the_rules_in_full'),
+        ('dispatch', '0006_promises_are_versioned'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
