@@ -8,3 +8,4 @@ SWEEP_SECONDS = 10
 
 # Nothing waits for a sweep: acts refill at once. It heals what a lost wake-up left.
 cron.register(sweep.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
+cron.register(sweep.tidy, "default", cron="20 3 * * *", job_timeout=600, result_ttl=0, failure_ttl=60 * 60)

@@ -776,7 +776,10 @@ class Event(models.Model):
     undoes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="undone_by", db_index=False)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["file", "id"], name="story_of_a_file")]
+        indexes: ClassVar = [
+            models.Index(fields=["file", "id"], name="story_of_a_file"),
+            models.Index(fields=["by", "id"], name="logged_by", condition=Q(kind="logged", by__isnull=False)),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="a_new_promise_says_what_it_was_and_is",

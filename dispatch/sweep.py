@@ -1,8 +1,11 @@
 """What happens by itself: absences begin, files wake, and slots that a lost wake-up left empty are filled."""
 
+from datetime import timedelta
+
 from django.utils import timezone
 
 from dispatch import absences, shelf
+from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
 
@@ -12,3 +15,9 @@ def sweep() -> int:
     absences.begin_due(now=now)
     shelf.rouse_due(now=now)
     return sum(refill(team_id, cause="sweep") for team_id in hungry_teams(now=now))
+
+
+def tidy() -> int:
+    """Forget the empty tallies of promises long past, so that boards stay quick over the years; their number. Runs nightly."""
+    long_past = timezone.now() - timedelta(days=7)
+    return Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
