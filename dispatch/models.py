@@ -463,6 +463,7 @@ class File(models.Model):
                 name="waiting_by_promise",
                 condition=Q(state="waiting"),
             ),
+            models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(
                 fields=["team"],
                 name="open_expedites",

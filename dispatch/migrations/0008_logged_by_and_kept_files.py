@@ -17,4 +17,8 @@ class Migration(migrations.Migration):
             model_name='event',
             index=models.Index(condition=models.Q(('by__isnull', False), ('kind', 'logged')), fields=['by', 'id'], name='logged_by'),
         ),
+        migrations.AddIndex(
+            model_name='file',
+            index=models.Index(condition=models.Q(('kept_for__isnull', False), ('state', 'waiting')), fields=['team'], name='kept_files'),
+        ),
     ]
