@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,10 +28,12 @@ from dispatch.models import (
     Customer,
     File,
     FileType,
+    LedgerRun,
     Queue,
     WorkCalendar,
     new_secret,
 )
+from dispatch.orphans_first import orphans_first
 from dispatch.repromise import repromise_all
 from skills.models import Competence, Role, Skill, Team, Worker
 
@@ -65,6 +68,8 @@ class CompetenceInline(admin.TabularInline):
 
 @admin.register(Worker)
 class WorkerAdmin(UserAdmin):
+    changeform_view = orphans_first(UserAdmin.changeform_view)
+    delete_view = orphans_first(UserAdmin.delete_view)
     form = PersonForm
     add_form = NewPersonForm
     list_display = ("name", "username", "team", "roles", "is_present", "is_active")
@@ -177,6 +182,8 @@ class AgreementInline(admin.StackedInline):
 
 @admin.register(FileType)
 class FileTypeAdmin(admin.ModelAdmin):
+    changeform_view = orphans_first(admin.ModelAdmin.changeform_view)
+    delete_view = orphans_first(admin.ModelAdmin.delete_view)
     action_form = ReasonForm
     actions = ["promise_anew"]
     list_display = ("name", "team", "is_open", "skill", "least_level", "weight")
@@ -341,6 +348,33 @@ def _promise_anew(shown: admin.ModelAdmin, request: HttpRequest, files: QuerySet
         "%(another)d of them has another promise now.", "%(another)d of them have another promise now.", done.another
     )
     shown.message_user(request, f"{anew} {another}" % {"files": done.files, "another": done.another})
+
+
+@admin.register(LedgerRun)
+class LedgerRunAdmin(admin.ModelAdmin):
+    """What the nightly checks found, and those by `check_ledger`: to be read, not to be changed."""
+
+    list_display = ("at", "is_ok", "files", "events", "number_of_differences")
+    list_filter = ("is_ok",)
+    fields = ("at", "is_ok", "files", "events", "differences_in_lines")
+    readonly_fields = fields
+
+    @admin.display(description=_("differences"))
+    def number_of_differences(self, run: LedgerRun) -> int:
+        return len(run.differences)
+
+    @admin.display(description=_("differences"))
+    def differences_in_lines(self, run: LedgerRun) -> str:
+        return format_html_join("", "<p>{}</p>", ([line] for line in run.differences)) or gettext("None")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: LedgerRun | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: LedgerRun | None = None) -> bool:
+        return False
 
 
 def _person(request: HttpRequest) -> Worker:

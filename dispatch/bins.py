@@ -114,7 +114,7 @@ class MyBin:
     away_until: datetime | None
     size: int
     front: Held | None  # in hand, or the next one to take in hand; never one that waits for help
-    others: tuple[Held, ...]  # oldest first
+    others: tuple[Held, ...]  # oldest first, and after them what waits for help
     shelf: tuple[Shelved, ...]  # the first to wake first
     shelf_limit: int
     wake_choices: tuple[tuple[str, datetime], ...]
@@ -146,7 +146,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,
         size=len(slots),
         front=front,
-        others=tuple(each for each in held if each is not front),
+        others=tuple(sorted((each for each in held if each is not front), key=lambda each: each.help is not None)),
         shelf=_shelf(worker, now=now),
         shelf_limit=queue.shelf_limit,
         wake_choices=wake_choices(calendar, now=now),

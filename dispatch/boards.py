@@ -14,6 +14,7 @@ from dispatch import help_wanted, moves, tallies
 from dispatch.calendars import Calendar
 from dispatch.help_wanted import HelpWanted
 from dispatch.models import HelpCall, Queue, Slot
+from dispatch.orphans import Orphans, orphans
 from skills.models import Role, Team, Worker, initials, short_name
 
 # What a worker's own page depends on, in a few bytes.
@@ -110,6 +111,7 @@ class Board:
     oldest_promise_days: int | None
     bins: tuple[BinView, ...]
     help_calls: tuple[HelpWanted, ...]
+    orphans: tuple[Orphans, ...]
 
     @property
     def days_of_work(self) -> float | None:
@@ -148,7 +150,7 @@ class TeamLine:
 
 
 def team_board(team: Team, *, now: datetime) -> Board:
-    """The board of a team at an instant, in five statements. Raises Queue.DoesNotExist for a team without a central queue."""
+    """The board of a team at an instant, in six statements. Raises Queue.DoesNotExist for a team without a central queue."""
     queue = Queue.objects.select_related("calendar__current").get(team=team)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
@@ -184,6 +186,7 @@ def team_board(team: Team, *, now: datetime) -> Board:
         oldest_promise_days=promise_days,
         bins=bins,
         help_calls=help_wanted.open_calls(team.pk, now=now),
+        orphans=orphans([team.pk], now=now),
     )
 
 

@@ -4,8 +4,12 @@ Read in one snapshot, so it may run while people work. A difference is a fault o
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
+from django.utils import timezone
+
+from dispatch.models import LedgerRun
 
 BOOKS: dict[str, str] = {
     "files by state do not add up to files logged": """
@@ -89,6 +93,20 @@ class Balance:
     @property
     def files(self) -> int:
         return sum(self.by_state.values())
+
+
+def check(*, now: datetime | None = None) -> Balance:
+    """Check every book and keep the result for administrators. Also the nightly job; a job has no caller to bring the time."""
+    found = balance()
+    differences = [str(each) for each in found.differences]
+    LedgerRun.objects.create(
+        at=now or timezone.now(),
+        files=found.files,
+        events=found.events,
+        differences=differences,
+        is_ok=not differences,
+    )
+    return found
 
 
 def balance() -> Balance:

@@ -469,10 +469,6 @@ class File(models.Model):
                 name="open_expedites",
                 condition=Q(expedite=True, state__in=["waiting", "in_slot", "shelved"]),
             ),
-            # Few, and asked for at every refill.
-            models.Index(
-                fields=["team"], name="kept_for_somebody", condition=Q(state="waiting", kept_for__isnull=False)
-            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="state_is_known", condition=Q(state__in=State.values)),

@@ -125,7 +125,8 @@ WITH fill AS (
     WHERE t.team_id = gone.team_id AND t.kind = 'waiting' AND t.quarter_at = gone.quarter_at
 )
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, receipt)
-SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s, filled.receipt
+SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s,
+    filled.receipt
 FROM moved JOIN filled ON filled.file_id = moved.id
 """
 
@@ -284,9 +285,7 @@ def note(
     _insist(_count(NOTE, {"file": file_id, **told}), wanted=1)
 
 
-def fill(
-    pairs: Sequence[tuple[int, int]], *, receipts: Sequence[Receipt] = (), cause: str, now: datetime
-) -> None:
+def fill(pairs: Sequence[tuple[int, int]], *, receipts: Sequence[Receipt] = (), cause: str, now: datetime) -> None:
     """Queue to slots: pairs of slot and file ids, with a receipt each where the refill chose them."""
     slots, files = [slot for slot, _ in pairs], [file for _, file in pairs]
     written = [receipt.as_json() for receipt in receipts]

@@ -1,35 +1,42 @@
-"""Orphans: waiting files that nobody will do before their promise, because nobody has the skill, or whoever has it is away, or everybody
-who can passed them back. One statement, with counts that end at a hundred, so that it costs the same at any length of the queue.
+"""Orphans: waiting files that nobody will do before their promise, because nobody has the skill, or whoever has it is away, or
+everybody who can passed them back. One statement, with counts that end at a hundred, so that it costs the same at any length of the
+queue.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from dispatch import moves, receipts
 from dispatch.refill import IN_ORDER, IS_ABLE, WORKS
 
 COUNTED = 100
-LOOKED_AT = 50  # of each type: what everybody has passed back is overtaken by all others, and so comes to the head by itself
+LOOKED_AT = (
+    50  # of each type: what everybody has passed back is overtaken by all others, and so comes to the head by itself
+)
 
-# When each who can do a type is here: at once, on coming back, or nobody knows when. With nobody here at all the office is closed, and
-# then only what nobody can ever do is an orphan.
+# When each who can do a type is here: at once, on coming back, or nobody knows when. With nobody here at all the office is closed,
+# and then only what nobody can ever do is an orphan.
 ORPHANS = f"""
 WITH team AS (
-    SELECT id, EXISTS (SELECT FROM skills_worker w WHERE w.team_id = team.id AND w.is_present) AS is_at_work
-    FROM skills_team team WHERE %(teams)s::bigint[] IS NULL OR id = ANY(%(teams)s)
+    SELECT team.id, coalesce(v.zone, 'UTC') AS zone,
+        EXISTS (SELECT FROM skills_worker w WHERE w.team_id = team.id AND w.is_present) AS is_at_work
+    FROM skills_team team LEFT JOIN dispatch_queue q ON q.team_id = team.id
+    LEFT JOIN dispatch_workcalendar c ON c.id = q.calendar_id LEFT JOIN dispatch_calendarversion v ON v.id = c.current_id
+    WHERE %(teams)s::bigint[] IS NULL OR team.id = ANY(%(teams)s)
 ), able AS (
     SELECT t.id AS file_type_id, w.id AS worker_id, CASE
         WHEN w.is_present OR NOT team.is_at_work THEN '-infinity'
         WHEN w.away_until > %(now)s THEN w.away_until ELSE 'infinity' END AS here_at
     {WORKS.replace("WHERE", "JOIN team ON team.id = t.team_id WHERE")} AND {IS_ABLE}
 ), kind AS (
-    SELECT t.id, t.team_id, t.name, t.is_open, coalesce(k.name, '') AS skill, t.least_level,
+    SELECT t.id, t.team_id, team.zone, t.name, coalesce(k.name, '') AS skill, t.least_level,
         count(able.worker_id) = 0 AS is_missing, coalesce(min(able.here_at), 'infinity') AS here_at
     FROM dispatch_filetype t JOIN team ON team.id = t.team_id LEFT JOIN skills_skill k ON k.id = t.skill_id
-    LEFT JOIN able ON able.file_type_id = t.id GROUP BY t.id, k.name
+    LEFT JOIN able ON able.file_type_id = t.id GROUP BY t.id, team.zone, k.name
 )
-SELECT team_id, id, name, skill, least_level, is_missing, '' AS reference, number, first_due_at
+SELECT team_id, zone, id, name, skill, least_level, is_missing, '' AS reference, number, first_due_at
 FROM kind CROSS JOIN LATERAL (
     SELECT count(*) AS number, min(due_at) AS first_due_at FROM (
         SELECT f.due_at FROM (VALUES (0), (1), (2)) AS of(turn) CROSS JOIN LATERAL (
@@ -40,7 +47,7 @@ FROM kind CROSS JOIN LATERAL (
     ) of_this_kind
 ) found WHERE here_at > %(now)s AND number > 0
 UNION ALL
-SELECT kind.team_id, kind.id, name, skill, least_level, FALSE, f.reference, 1, f.due_at
+SELECT kind.team_id, zone, kind.id, name, skill, least_level, FALSE, f.reference, 1, f.due_at
 FROM kind CROSS JOIN LATERAL (
     SELECT f.* FROM dispatch_file f WHERE f.file_type_id = kind.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT {LOOKED_AT}
 ) f
@@ -57,6 +64,7 @@ class Orphans:
     """Files of one type that nobody can do in time, or one file (`reference`) that everybody who can has passed back.
 
     `is_missing`: nobody in the team can, and not just nobody who is here. `number` counts to a hundred; then there `is_more`.
+    `first_due_at` is in the zone of the team.
     """
 
     team_id: int
@@ -83,9 +91,9 @@ def orphans(teams: Collection[int] | None = None, *, now: datetime) -> tuple[Orp
             reference=reference,
             number=min(number, COUNTED),
             is_more=number > COUNTED,
-            first_due_at=first_due_at,
+            first_due_at=first_due_at.astimezone(ZoneInfo(zone)),
         )
-        for team, file_type, name, skill, level, is_missing, reference, number, first_due_at in moves.rows(
+        for team, zone, file_type, name, skill, level, is_missing, reference, number, first_due_at in moves.rows(
             ORPHANS, asked
         )
     )

@@ -6,13 +6,15 @@ person cannot do the first file stands for all, and at most five files are named
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
+from dispatch.matching import Candidate, Fill, Hand
 from dispatch.models import Turn
 from skills.models import Level, Worker, short_name
 
@@ -74,9 +76,24 @@ class Receipt:
         return " ".join(said)
 
 
-def write(
-    *, turn: int, reason: str, is_kept: bool, skipped: Sequence[Skipped] = (), together: bool = False
-) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A file that a refill may go past, for the receipts: its type, its place in the order, and what is said of it."""
+
+    file_type: int
+    order: tuple[Any, ...]
+    said: Skipped
+
+
+class Told(NamedTuple):
+    """What the receipt says of a file that was given out."""
+
+    reference: str
+    expedite_reason: str
+    kept_for: int | None
+
+
+def write(*, turn: int, reason: str, is_kept: bool, skipped: Sequence[Skipped] = (), together: bool = False) -> Receipt:
     """The receipt of a file of this turn; `skipped` comes in the order of the queue, and the first ones are named."""
     if turn == Turn.EXPEDITE:
         why = Why.EXPEDITED
@@ -90,6 +107,47 @@ def write(
         skipped=tuple(skipped[:NAMED]),
         more=len(skipped) > NAMED,
     )
+
+
+def of_fills(
+    fills: Sequence[Fill],
+    hands: Sequence[Hand],
+    candidates: dict[int, tuple[Candidate, Told]],
+    withheld: dict[int, list[Passed]],
+    heads: Sequence[Passed],
+) -> list[Receipt]:
+    """One a fill. `withheld` are by person the waiting files that must not come to them, `heads` the first file of each type; both
+    as it was before. Whatever a person can do and comes earlier was given out in the same refill, too (see `matching`)."""
+    hand_of = {hand.worker: hand for hand in hands}
+    written = []
+    for fill in fills:
+        hand, (file, told) = hand_of[fill.worker], candidates[fill.file]
+        before = [each for each in heads if each.file_type not in hand.can_do]
+        before += [each for each in withheld.get(fill.worker, ()) if each.file_type in hand.can_do]
+        given = list(islice(_given(fill, hand, fills, candidates), NAMED + 1))
+        passed = sorted((each for each in before + given if each.order < file.order), key=lambda each: each.order)
+        written.append(
+            write(
+                turn=file.order[0],
+                reason=told.expedite_reason,
+                is_kept=told.kept_for == fill.worker,
+                skipped=[each.said for each in passed],
+                together=bool(given),
+            )
+        )
+    return written
+
+
+def _given(
+    mine: Fill, hand: Hand, fills: Sequence[Fill], candidates: dict[int, tuple[Candidate, Told]]
+) -> Iterator[Passed]:
+    """Earlier files that this person could have got and somebody else did, in order."""
+    for fill in fills:  # in the order of their files
+        if fill.file == mine.file:
+            return
+        file, told = candidates[fill.file]
+        if fill.worker != mine.worker and file.file_type in hand.can_do and file.file not in hand.passed_back:
+            yield Passed(file.file_type, file.order, Skipped(told.reference, Obstacle.GIVEN, worker=fill.worker))
 
 
 def read(facts: Mapping[str, Any] | None) -> Receipt | None:

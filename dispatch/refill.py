@@ -5,20 +5,17 @@ has no LATERAL. No scanning window: what nobody present can do is never read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
 from dispatch import moves, receipts
-from dispatch.matching import Candidate, EmptySlot, Fill, Hand, enough_candidates, match
+from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
 from dispatch.models import Queue
 from dispatch.prepared import Statement
-from dispatch.receipts import Obstacle, Receipt, Skipped
+from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
 
 # R4, in one place: whose work is which type. No bin, no worker, not in the team: no row here; nor, right now, who is not present.
 WORKS = """
@@ -137,20 +134,11 @@ class Following(NamedTuple):
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A file that a refill may go past, for the receipts: its type, its place in the order, and what is said of it."""
-
-    file_type: int
-    order: tuple[Any, ...]
-    said: Skipped
-
-
 def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> Following | None:
     """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
     it). The caller holds the queue."""
     minutes = minutes_left(terms, now=now)
-    skipped = []
+    skipped: list[Skipped] = []
     for file, reference, turn, reason, kept_for, obstacle, skill, level in FIRST_DOABLE.rows(
         worker=worker_id, team=terms.team_id, minutes=minutes, now=now
     ):
@@ -198,7 +186,7 @@ def fill_team(terms: moves.Terms, *, cause: str, now: datetime) -> int:
     candidates = _candidates(hands, {each.order[-1]: each.file_type for of in withheld.values() for each in of})
     fills = match(hands, [candidate for candidate, _ in candidates.values()])
     if fills:
-        written = list(_receipts(fills, hands, candidates, withheld, _heads(terms, now=now)))
+        written = receipts.of_fills(fills, hands, candidates, withheld, _heads(terms, now=now))
         moves.fill([(fill.slot, fill.file) for fill in fills], receipts=written, cause=cause, now=now)
     return len(fills)
 
@@ -232,14 +220,6 @@ def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, 
     return hands, withheld
 
 
-class Told(NamedTuple):
-    """What the receipt says of a file that was given out."""
-
-    reference: str
-    expedite_reason: str
-    kept_for: int | None
-
-
 def _candidates(hands: list[Hand], type_of: dict[int, int]) -> dict[int, tuple[Candidate, Told]]:
     """The first waiting files of each type, just as many as the best answer can depend on."""
     wanted = enough_candidates(hands, type_of)
@@ -263,42 +243,6 @@ def _heads(terms: moves.Terms, *, now: datetime) -> list[Passed]:
         )
         for file_type, *order, reference, obstacle, skill, level in moves.rows(HEADS, asked)
     ]
-
-
-def _receipts(
-    fills: Sequence[Fill],
-    hands: Sequence[Hand],
-    candidates: dict[int, tuple[Candidate, Told]],
-    withheld: dict[int, list[Passed]],
-    heads: Sequence[Passed],
-) -> Iterator[Receipt]:
-    """One a fill. Whatever a person can do and comes earlier was given out in the same refill, too (see `matching`)."""
-    hand_of = {hand.worker: hand for hand in hands}
-    for fill in fills:
-        hand, (file, told) = hand_of[fill.worker], candidates[fill.file]
-        before = [each for each in heads if each.file_type not in hand.can_do]
-        before += [each for each in withheld.get(fill.worker, ()) if each.file_type in hand.can_do]
-        given = list(islice(_given(fill, hand, fills, candidates), receipts.NAMED + 1))
-        passed = sorted((each for each in before + given if each.order < file.order), key=lambda each: each.order)
-        yield receipts.write(
-            turn=file.order[0],
-            reason=told.expedite_reason,
-            is_kept=told.kept_for == fill.worker,
-            skipped=[each.said for each in passed],
-            together=bool(given),
-        )
-
-
-def _given(
-    mine: Fill, hand: Hand, fills: Sequence[Fill], candidates: dict[int, tuple[Candidate, Told]]
-) -> Iterator[Passed]:
-    """Earlier files that this person could have got and somebody else did, in order."""
-    for fill in fills:  # in the order of their files
-        if fill.file == mine.file:
-            return
-        file, told = candidates[fill.file]
-        if fill.worker != mine.worker and file.file_type in hand.can_do and file.file not in hand.passed_back:
-            yield Passed(file.file_type, file.order, Skipped(told.reference, Obstacle.GIVEN, worker=fill.worker))
 
 
 def minutes_left(terms: moves.Terms, *, now: datetime) -> int | None:

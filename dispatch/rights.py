@@ -38,6 +38,16 @@ def leads(person: Worker, team: Team) -> bool:
     return person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists()
 
 
+def may_see_files(person: Worker) -> bool:
+    """Who works here may look up any file: where it is, and whom to ask."""
+    return person.is_active
+
+
+def may_decide_on_files(person: Worker, team: Team) -> bool:
+    """Withdraw, rework, expedite: for who answers for the team."""
+    return leads(person, team) or person.has_role(Role.ADMINISTRATOR)
+
+
 def calls_for(person: Worker, team: Team) -> QuerySet[HelpCall]:
     """The help calls of a team that this person may answer and end here: all of them as its leader, otherwise those on a
     skill that they can teach. One's own call is ended in one's own bin."""

@@ -58,9 +58,11 @@ def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
     undo(event, by=by, now=now)
     if event.file is None:
         return _("Undone.")
-    event.file.refresh_from_db(fields=["state"])
-    if event.file.state == State.WAITING:
+    event.file.refresh_from_db(fields=["state", "kept_for"])
+    if event.file.kept_for_id == by.pk:
         said = _("Undone: %(reference)s waits at the head of the queue, kept for you.")
+    elif event.file.state == State.WAITING:
+        said = _("Undone: %(reference)s waits in the queue.")
     else:
         said = _("Undone: %(reference)s is as it was.")
     return said % {"reference": event.file.reference}
@@ -138,13 +140,6 @@ def _unanswer(event: Event, by: Worker, now: datetime) -> None:
     _note(event, by, now)
 
 
-def _stay_away(event: Event, by: Worker, now: datetime) -> None:
-    """Not coming to help after all."""
-    coming = HelpCall.objects.filter(file=event.file_id, ended_at=None, answered_by=event.by, answered_at=event.at)
-    coming.update(answered_by=None, answered_at=None)
-    _note(event, by, now)
-
-
 def _in_turn(event: Event, by: Worker, now: datetime) -> None:
     File.objects.filter(pk=_file_of(event).pk).update(expedite=False, expedite_reason="", turn=Turn.ORDINARY)
     _note(event, by, now)
@@ -192,7 +187,6 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.SHELVED: _take_back,
     Event.Kind.WITHDRAWN: _take_back,
     Event.Kind.STUCK: _resume,
-    Event.Kind.ANSWERED: _stay_away,
     Event.Kind.ANSWERED: _unanswer,
     Event.Kind.UNSTUCK: _call_again,
     Event.Kind.EXPEDITED: _in_turn,
@@ -209,7 +203,7 @@ def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
     """Into the slot it left, as old and as much in hand as it was; kept for its person at the head where that cannot be."""
     worker_id = event.worker_id or 0
     still_there = Slot.objects.filter(position__lte=F("bin__worker__team__queue__bin_size"))
-    slot = still_there.filter(bin=worker_id, position=event.position).first()
+    slot = still_there.filter(bin=worker_id, position=event.position or 0).first()
     if slot is None or not flow.can_take(worker_id, file.pk) or not _is_cleared(slot, now=now):
         File.objects.filter(pk=file.pk, expedite=False).update(turn=Turn.WOKEN)
         shelf.keep(file.pk, worker_id=worker_id, now=now)

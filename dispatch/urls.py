@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch.views import acts, bin, board, home, intake, presence
+from dispatch.views import acts, bin, board, file, home, intake, presence
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -28,6 +28,7 @@ urlpatterns = [
     path("bin/help/<int:call>/end/", bin.end_help, name="end_help"),
     path("bin/shelf/<int:place>/take-back/", bin.take_back, name="take_back"),
     path("bin/undo/", bin.undo_act, name="undo"),
+    path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
     path("intake/promise/", intake.promise, name="promise"),
 ]

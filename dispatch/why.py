@@ -54,7 +54,7 @@ class Person:
 class Why:
     """Of a file that waits: who could take it now, who as soon as a slot of theirs is free, who when back; and how many come first.
 
-    `kept_for` is who alone gets it for now. `passed_back` could do it and gave it back, `too_late_today` could were there more time.
+    `kept_for` is who alone gets it for now. `passed_back` could do it and gave it back, `too_late_today` could on another day.
     Of any other file only its state is told.
     """
 
@@ -100,7 +100,9 @@ class Why:
             return _("Nobody who is here can do it.") + (_(" It needs %(need)s.") % need if self.needs else "")
         if self.passed_back:
             return _("Everybody who can do it has passed it back.")
-        return _("Nobody in the team can do it: it needs %(need)s.") % need if self.needs else _("The team has no worker.")
+        return (
+            _("Nobody in the team can do it: it needs %(need)s.") % need if self.needs else _("The team has no worker.")
+        )
 
     def _ahead_in_words(self) -> str:
         if not self.eligible:

@@ -4,6 +4,8 @@ Used by the tests, and by hand on an office that is there already:
 
     python -m tests.hammer --processes 4 --done 5000
 
+    python -m tests.hammer --processes 8 --done 10000 --mischief 0.2      every write path
+
 It says what it did, and fails on anything but an orderly refusal: a violated constraint, a deadlock, a bin too full.
 """
 
@@ -15,6 +17,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import django
@@ -26,24 +30,24 @@ from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from dispatch import flow  # noqa: E402
-from dispatch.models import Slot  # noqa: E402
+from dispatch import andon, flow, shelf, sweep, undo  # noqa: E402
+from dispatch.models import Event, File, HelpCall, ShelfPlace, Slot  # noqa: E402
 from skills.models import Worker  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def work(*, done: int, seed: int, mischief: float) -> Counter[str]:
-    """Act for random present people until so many files are done or nothing is left; acts by name.
+    """Act for random present people until so many files are done or nothing is left; acts by name, refusals by theirs.
 
-    With a chance of `mischief` a person passes back, or goes away and another time comes back, instead of finishing.
+    With a chance of `mischief` somebody does one of the other things that write, instead of finishing a file.
     """
     chance, acts = random.Random(seed), Counter[str]()
     idle = 0
     while acts["done"] < done and idle < 200:
         people = list(Worker.objects.filter(is_present=True, bin__slots__file__isnull=False).distinct())
         absent = list(Worker.objects.filter(is_present=False, bin__isnull=False, away_until__isnull=False))
-        if absent and chance.random() < mischief:
+        if absent and chance.random() < max(mischief, 0.1):
             person = chance.choice(absent)
             flow.back(person, by=person, now=timezone.now())
             acts["back"] += 1
@@ -54,30 +58,150 @@ def work(*, done: int, seed: int, mischief: float) -> Counter[str]:
         idle = 0
         for person in chance.sample(people, min(20, len(people))):
             acts[_act(person, chance=chance, mischief=mischief)] += 1
-        fullest = (
-            Slot.objects.filter(file__isnull=False).values("bin").annotate(files=Count("id")).order_by("-files").first()
-        )
-        assert fullest is None or fullest["files"] <= 3, "a bin holds more than three files"
+        _look()
     return acts
 
 
 def _act(person: Worker, *, chance: random.Random, mischief: float) -> str:
-    slot = Slot.objects.filter(bin=person.pk, file__isnull=False).order_by("-in_hand", "filled_at", "position").first()
-    if slot is None:
-        return "nothing to do"
     try:
         if chance.random() < mischief:
-            if chance.random() < 0.3:
-                flow.away(person, note="out", until=timezone.now(), by=person, now=timezone.now())
-                return "away"
-            flow.pass_back(person, slot.position, reason="try", file=slot.file_id, by=person, now=timezone.now())
-            return "pass back"
-        if not slot.in_hand:
-            flow.start(person, slot.position, file=slot.file_id, by=person, now=timezone.now())
-        flow.mark_done(person, slot.position, file=slot.file_id, by=person, now=timezone.now())
-        return "done"
+            name = chance.choice(list(MISCHIEF))
+            return name if MISCHIEF[name](person, chance) else "nothing to do"
+        return "done" if _finish(person) else "nothing to do"
     except flow.Refused as refusal:
         return type(refusal).__name__
+
+
+def _look() -> None:
+    """What anybody may see at any moment."""
+    fullest = (
+        Slot.objects.filter(file__isnull=False).values("bin").annotate(files=Count("id")).order_by("-files").first()
+    )
+    assert fullest is None or fullest["files"] <= 3, "a bin holds more than three files"
+    shelf_of = ShelfPlace.objects.values("worker").annotate(files=Count("id")).order_by("-files").first()
+    assert shelf_of is None or shelf_of["files"] <= 2, "a shelf holds more than two files"
+
+
+def _in_hand(person: Worker) -> Slot | None:
+    """What this person works on; the next file is started when there is none."""
+    filled = Slot.objects.filter(bin=person.pk, file__isnull=False).exclude(file=flow.stuck_file(person))
+    slot = filled.order_by("-in_hand", "filled_at", "position").first()
+    if slot and not slot.in_hand:
+        flow.start(person, slot.position, file=slot.file_id, by=person, now=timezone.now())
+    return slot
+
+
+def _finish(person: Worker) -> bool:
+    if slot := _in_hand(person):
+        flow.mark_done(person, slot.position, file=slot.file_id, by=person, now=timezone.now())
+    return slot is not None
+
+
+# --- Everything else that writes; each says whether there was something to do it with ----------------------------------------
+
+
+def _pass_back(person: Worker, _chance: random.Random) -> bool:
+    if slot := _in_hand(person):
+        flow.pass_back(person, slot.position, reason="try", file=slot.file_id, by=person, now=timezone.now())
+    return slot is not None
+
+
+def _away(person: Worker, _chance: random.Random) -> bool:
+    flow.away(person, note="out", until=timezone.now(), by=person, now=timezone.now())
+    return True
+
+
+def _stuck(person: Worker, _chance: random.Random) -> bool:
+    if slot := _in_hand(person):
+        andon.stuck(person, slot.position, reason="what", file=slot.file_id, by=person, now=timezone.now())
+    return slot is not None
+
+
+def _answer(person: Worker, _chance: random.Random) -> bool:
+    if call := HelpCall.objects.filter(ended_at=None, answered_at=None).order_by("?").first():
+        andon.answer(call, by=person, now=timezone.now())
+    return call is not None
+
+
+def _end_help(person: Worker, _chance: random.Random) -> bool:
+    if call := HelpCall.objects.filter(ended_at=None).order_by("?").first():
+        andon.end(call, cause="form unclear", by=person, now=timezone.now())
+    return call is not None
+
+
+def _shelve(person: Worker, chance: random.Random) -> bool:
+    now = timezone.now()
+    if slot := _in_hand(person):
+        wake_at = now + timedelta(seconds=chance.choice([1, 3600]))
+        shelf.shelve(person, slot.position, reason="bank", wake_at=wake_at, file=slot.file_id, by=person, now=now)
+    return slot is not None
+
+
+def _rouse(person: Worker, _chance: random.Random) -> bool:
+    if place := ShelfPlace.objects.select_related("file").order_by("?").first():
+        shelf.rouse(place, by=person, now=timezone.now())
+    return place is not None
+
+
+def _withdraw(person: Worker, chance: random.Random) -> bool:
+    if file := _some_file(chance, state__in=["waiting", "in_slot", "shelved"]):
+        flow.withdraw(file, reason="cancelled", by=person, now=timezone.now())
+    return file is not None
+
+
+def _rework(person: Worker, chance: random.Random) -> bool:
+    if file := _some_file(chance, state="done", rework_of=None):
+        flow.rework(file, reason="wrong sum", by=person, now=timezone.now())
+    return file is not None
+
+
+def _expedite(person: Worker, chance: random.Random) -> bool:
+    if file := _some_file(chance, state="waiting"):
+        flow.expedite(file, reason="court", by=person, now=timezone.now())
+    return file is not None
+
+
+def _log(person: Worker, chance: random.Random) -> bool:
+    if some := _some_file(chance):
+        reference = f"H-{os.getpid()}-{chance.getrandbits(60)}"
+        flow.log(reference=reference, file_type=some.file_type, by=person, now=timezone.now())
+    return some is not None
+
+
+def _undo(_person: Worker, chance: random.Random) -> bool:
+    latest = list(Event.objects.order_by("-pk").select_related("by", "file")[:50])
+    if mine := [event for event in latest if event.by]:
+        event = chance.choice(mine)
+        undo.undo(event, by=event.by, now=timezone.now())
+    return bool(mine)
+
+
+def _sweep(_person: Worker, _chance: random.Random) -> bool:
+    sweep.sweep()
+    return True
+
+
+def _some_file(chance: random.Random, **filters: object) -> File | None:
+    files = File.objects.filter(**filters).order_by("pk")
+    return files[chance.randrange(number)] if (number := min(files.count(), 500)) else None
+
+
+MISCHIEF: dict[str, Callable[[Worker, random.Random], bool]] = {
+    "pass back": _pass_back,
+    "away": _away,
+    "stuck": _stuck,
+    "answer": _answer,
+    "end help": _end_help,
+    "shelve": _shelve,
+    "rouse": _rouse,
+    "withdraw": _withdraw,
+    "rework": _rework,
+    "expedite": _expedite,
+    "log": _log,
+    "undo": _undo,
+    "sweep": _sweep,
+}
+WRITES = ("done", "back", *MISCHIEF)
 
 
 def hammer(
@@ -92,7 +216,7 @@ def hammer(
         )
         for seed in range(1, processes + 1)
     ]
-    answers = [process.communicate(timeout=600)[0] for process in running]
+    answers = [process.communicate(timeout=1800)[0] for process in running]
     assert not any(process.returncode for process in running), answers
     return sum((Counter(json.loads(answer)) for answer in answers), Counter())
 

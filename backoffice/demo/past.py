@@ -23,9 +23,11 @@ from typing import Any, NamedTuple
 from backoffice.demo.office import Office, Person, Work
 from backoffice.demo.outside import Absence, Arrival
 from backoffice.demo.story import Story
-from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
+from dispatch import receipts
+from dispatch.matching import Candidate, EmptySlot, Fill, Hand, enough_candidates, match
 from dispatch.models import Event, File, PassBack, Slot, State, Turn
-from skills.models import Role, Worker
+from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
+from skills.models import Role, Skill, Worker
 
 SIGMA = 0.7
 LONGEST, LONGEST_LATELY = 100.0, 45.0  # minutes; today's story has one clogged bin, not several by chance
@@ -55,6 +57,7 @@ class Entry(NamedTuple):
     worker_id: int | None
     position: int | None
     at: datetime
+    receipt: str | None = None  # JSON
 
 
 Order = tuple[int, datetime, datetime, int]
@@ -262,15 +265,52 @@ class Past:
         candidates = [
             Candidate(order[-1], kind, order) for kind, most in wanted for order in self._waiting[kind][:most]
         ]
-        for fill in match(hands, candidates):
+        fills = match(hands, candidates)
+        for fill, receipt in zip(fills, self._receipts(fills, hands, candidates, desks), strict=True):
             desk, file = self.desks[fill.worker], self.files[fill.file - 1]
             slot = next(slot for slot in desk.slots if slot.pk == fill.slot)
             waiting = self._waiting[file.file_type_id]
             del waiting[bisect_left(waiting, _order(file))]
             slot.file_id, slot.filled_at, slot.empty_since = file.pk, at, None
-            self._note(Event.Kind.FILLED, file, State.IN_SLOT, desk=desk, slot=slot, cause=cause, at=at)
+            self._note(
+                Event.Kind.FILLED,
+                file,
+                State.IN_SLOT,
+                desk=desk,
+                slot=slot,
+                cause=cause,
+                at=at,
+                receipt=receipt.as_json(),
+            )
         for desk in desks:
             self._look_ahead(desk, at)
+
+    def _receipts(
+        self, fills: list[Fill], hands: list[Hand], candidates: list[Candidate], desks: list[Desk]
+    ) -> list[Receipt]:
+        """As a refill writes them: before the files leave the queue."""
+        told = {each.file: (each, self._told(each.file)) for each in candidates}
+        withheld = {
+            desk.worker.pk: [
+                Passed(file.file_type_id, _order(file), Skipped(file.reference, Obstacle.PASSED_BACK))
+                for file in (self.files[pk - 1] for pk in desk.passed_back)
+                if file.state == State.WAITING
+            ]
+            for desk in desks
+        }
+        heads = [
+            Passed(kind.pk, waiting[0], self._needs(waiting[0], kind.skill, kind.least_level))
+            for kind in (work.file_type for work in self._office.work)
+            if kind.skill and kind.team_id == desks[0].team_id and (waiting := self._waiting[kind.pk])
+        ]
+        return receipts.of_fills(fills, hands, told, withheld, heads)
+
+    def _needs(self, order: Order, skill: Skill, level: int) -> Skipped:
+        return Skipped(self.files[order[-1] - 1].reference, Obstacle.SKILL, skill=skill.name, level=level)
+
+    def _told(self, pk: int) -> Told:
+        file = self.files[pk - 1]
+        return Told(file.reference, file.expedite_reason, None)
 
     def _give_back(self, slot: Slot, desk: Desk, kind: str, *, cause: str, at: datetime) -> None:
         file = self._file(slot)
@@ -295,10 +335,13 @@ class Past:
         by: int | None = None,
         cause: str = "",
         at: datetime,
+        receipt: str | None = None,
     ) -> None:
         """The file goes into this state, and the event says so."""
         worker_id, position = (desk.worker.pk, slot.position) if desk and slot else (None, None)
-        self.events.append(Entry(file.team_id, file.pk, kind, by, cause, file.state, state, worker_id, position, at))
+        self.events.append(
+            Entry(file.team_id, file.pk, kind, by, cause, file.state, state, worker_id, position, at, receipt)
+        )
         file.state = state
 
     def _tell(self, kind: str, desk: Desk, *, cause: str = "", at: datetime) -> None:

@@ -28,10 +28,6 @@ class Migration(migrations.Migration):
                 'ordering': ['-at'],
             },
         ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(condition=models.Q(('kept_for__isnull', False), ('state', 'waiting')), fields=['team'], name='kept_for_somebody'),
-        ),
         migrations.AddConstraint(
             model_name='ledgerrun',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('differences', []), ('is_ok', True)), models.Q(('is_ok', False), models.Q(('differences', []), _negated=True)), _connector='OR'), name='books_that_balance_differ_nowhere'),

@@ -43,7 +43,9 @@ def _verb(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
 @require_safe
 def strip(request: HttpRequest, team: str) -> HttpResponse:
     """The fragment alone, for the live refresh."""
-    return _strip(request, get_object_or_404(Team, slug=team), Told())
+    found = get_object_or_404(Team, slug=team)
+    context = {"acts": acts_of(_person(request), found), "team": found}
+    return render(request, "dispatch/_board_acts.html", context)
 
 
 @_verb
@@ -103,12 +105,14 @@ def _answer(
         said = act(_person(request), now)
     except flow.ReasonMissing as refused:
         typed = request.POST.get("cause", "")
-        return _page(request, team, Told(notice=str(refused), status=422, call_id=call.pk if call else None, cause=typed))
+        return _page(
+            request, team, Told(notice=str(refused), status=422, call_id=call.pk if call else None, cause=typed)
+        )
     except (flow.Refused, moves.QueueMissing) as refused:
         return _page(request, team, Told(notice=str(refused), status=409))
     event = undo.act_of(_person(request), kind=kind, file=call.file_id, at=now) if call else None
     if request.htmx:  # type: ignore[attr-defined]
-        return _strip(request, team, Told(said=said, event=event))
+        return _told(request, team, Told(said=said, event=event))
     messages.success(request, said, extra_tags=str(event or ""))
     response = redirect("board", team.slug)
     response.status_code = 303
@@ -117,13 +121,13 @@ def _answer(
 
 def _page(request: HttpRequest, team: Team, told: Told) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
-        return _strip(request, team, told)
+        return _told(request, team, told)
     return page(request, team, told=told)
 
 
-def _strip(request: HttpRequest, team: Team, told: Told) -> HttpResponse:
+def _told(request: HttpRequest, team: Team, told: Told) -> HttpResponse:
     context = {"acts": acts_of(_person(request), team), "told": told, "team": team}
-    return render(request, "dispatch/_board_acts.html", context, status=told.status)
+    return render(request, "dispatch/_board_acts_answer.html", context, status=told.status)
 
 
 def _person(request: HttpRequest) -> Worker:

@@ -154,13 +154,17 @@ def shelve(request: HttpRequest, position: int) -> HttpResponse:
 def take_back(request: HttpRequest, place: int) -> HttpResponse:
     """Off one's own shelf before its day."""
 
-    def act(worker: Worker, now: datetime) -> None:
+    def act(worker: Worker, now: datetime) -> str:
         mine = ShelfPlace.objects.filter(pk=place, worker=worker).select_related("file").first()
         if mine is None:
             raise flow.SlotEmpty(_("This file is not on your shelf any more. Nothing was changed."))
         shelf.rouse(mine, by=worker, now=now)
+        mine.file.refresh_from_db(fields=["kept_for"])
+        if mine.file.kept_for_id == worker.pk:
+            return _("%(reference)s waits at the head of the queue, kept for you.")
+        return _("%(reference)s waits at the head of the queue.")
 
-    return _answer(request, act, said=_("%(reference)s waits at the head of the queue, kept for you."))
+    return _answer(request, act)
 
 
 @_verb

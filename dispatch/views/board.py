@@ -95,7 +95,7 @@ def acts_of(person: Worker, team: Team) -> Acts | None:
     queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
     if queue is None or not rights.may_be_called(person, team):
         return None
-    now = timezone.now().astimezone(ZoneInfo(queue.calendar.zone))
+    now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
     mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
     calls = tuple(call for call in open_calls(team.pk, now=now) if call.call_id in mine)
     people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False) if rights.leads(person, team) else ()

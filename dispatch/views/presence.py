@@ -114,8 +114,13 @@ def plan(request: HttpRequest, worker: Worker) -> HttpResponse:
     with wall_time_of(worker.team_id):
         form = AbsenceForm(request.POST)
         is_valid = form.is_valid()
-    written = {name: request.POST.get(name, "") for name in ("starts_at", "ends_at", "note")}
-    typed = Typed("absence", **written, errors=errors_of(form))
+    typed = Typed(
+        "absence",
+        note=request.POST.get("note", ""),
+        starts_at=request.POST.get("starts_at", ""),
+        ends_at=request.POST.get("ends_at", ""),
+        errors=errors_of(form),
+    )
     if not is_valid:
         return _shown(request, worker, typed=typed, status=422)
 

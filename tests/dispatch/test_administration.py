@@ -37,6 +37,7 @@ def form_of(worker, **changes):
         "roles": worker.roles,
         "team": worker.team_id or "",
         "is_active": "on",
+        "save_with_orphans": "yes",  # what asks first is tested in test_orphans_first
         **{f"competences-{name}": value for name, value in empty.items()},
     }
     return {name: value for name, value in (fields | changes).items() if value is not None}

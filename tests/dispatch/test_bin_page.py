@@ -150,7 +150,7 @@ def test_each_form_says_which_file_it_is_for(page, ada):
 @pytest.mark.parametrize(
     ("prepare", "says"),
     [
-        (lambda ada: None, "several slots were filled together"),
+        (lambda ada: None, "earliest promise among those you can do"),
         (lambda ada: Queue.objects.all().delete(), "Your team has no queue yet"),
         (lambda ada: Worker.objects.filter(pk=ada.pk).update(is_present=False), "You are away"),
         (lambda ada: (Slot.objects.all().delete(), Bin.objects.all().delete()), "You have no bin yet"),
@@ -182,7 +182,7 @@ def test_why_this_file_says_only_what_is_true(page, ada):
     last = Slot.objects.filter(bin=ada.pk).latest("filled_at")
     while my_bin(ada, now=LATER).front.file_id != last.file_id:
         page.post(*started(ada))
-    assert "when your slot fell empty, it had the earliest promise among those you can do" in text(page.get("/bin/"))
+    assert "Why this file: earliest promise among those you can do." in text(page.get("/bin/"))
 
 
 def test_an_expedite_shows_its_reason(client, team):

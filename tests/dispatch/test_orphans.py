@@ -43,7 +43,9 @@ def test_somebody_here_can_do_them(team, hull):
     assert found(team) == []
 
 
-@pytest.mark.parametrize(("back_in", "is_orphan"), [(timedelta(days=1), False), (timedelta(days=90), True), (None, True)])
+@pytest.mark.parametrize(
+    ("back_in", "is_orphan"), [(timedelta(days=1), False), (timedelta(days=90), True), (None, True)]
+)
 def test_who_is_away_may_be_back_in_time(team, hull, back_in, is_orphan):
     office.log(hull)
     office.worker("Ada", team)

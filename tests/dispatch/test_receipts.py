@@ -80,7 +80,9 @@ def test_r19_together_says_who_got_the_earlier_one(team):
     ada, ben = office.worker("Ada", team), office.worker("Ben", team)
     first, _second = office.log(office.file_type("Claim", team), 2)
     refill(team.pk, now=NOW)
-    [(mine, other)] = [(each, them) for each, them in ((ada, ben), (ben, ada)) if first.reference in office.in_bin(them)]
+    [(mine, other)] = [
+        (each, them) for each, them in ((ada, ben), (ben, ada)) if first.reference in office.in_bin(them)
+    ]
     assert receipt_of(mine).skipped == (Skipped(first.reference, Obstacle.GIVEN, worker=other.pk),)
     assert receipt_of(mine).why == Why.TOGETHER
 

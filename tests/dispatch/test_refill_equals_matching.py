@@ -102,4 +102,4 @@ def compare(
     terms = moves.take(team.pk)
     assert terms.last_minutes == Queue.objects.get(team=team).last_minutes == last_minutes
     found = first_doable(ada.pk, terms=terms, now=now)
-    assert ([] if found is None else [getattr(found, "file", found)]) == expected
+    assert ([] if found is None else [found.file]) == expected

@@ -114,8 +114,26 @@ def test_a_wrong_address_says_what_to_do(client, team, known):
     assert "Check the address" in answer.content.decode()
 
 
-def test_a_fault_page_needs_nothing():
-    assert "Something went wrong here" in render_to_string("500.html")
+def test_a_fault_page_needs_nothing_and_goes_away_by_itself():
+    """Nobody stands at a wall screen to reload it."""
+    fault = render_to_string("500.html")
+    assert "Something went wrong here" in fault
+    assert '<meta http-equiv="refresh" content="10">' in fault
+
+
+def test_the_page_one_is_on_is_its_title_and_no_link(client, team):
+    client.force_login(office.person("Lea", Role.LEADER, Role.WORKER, Role.ASSISTANT, team=team, leads=team))
+    pages = {"/bin/", "/board/settlements/", "/board/", "/intake/"}
+    for page in pages:
+        bar = re.search(r"<nav.*?</nav>", client.get(page).content.decode(), re.DOTALL)
+        assert set(re.findall(r'href="([^"]+)"', bar[0])) == pages - {page}
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/board/settlements/?wall=wrong", "/intake/"])
+def test_a_no_is_an_answer_and_nothing_to_log(client, team, caplog, path):
+    client.force_login(office.worker("Ada", team))
+    assert client.get(path).status_code in (403, 404)
+    assert not caplog.records
 
 
 def test_pages_load_only_what_is_ours(client, team):

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from dispatch import absences, andon, flow, ledger, shelf, undo
+from dispatch import absences, andon, flow, ledger, repromise, shelf, undo
 from dispatch.models import (
     Absence,
     Event,
@@ -44,7 +44,7 @@ PARIS = ZoneInfo("Europe/Paris")
 SKILLS = ("marine", "cargo")
 
 picks = st.integers(0, 7)
-people = st.integers(0, 3)
+people = st.integers(0, 2)
 yes_or_no = st.booleans()
 
 # Everything an act may write, in one look.
@@ -69,6 +69,35 @@ def all_there_is() -> list[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(ALL_THERE_IS)
         return cursor.fetchall()
+
+
+# What may never be, each with the rule that it breaks. R20 is the ledger's, R4 and R16 are looked at after each act.
+BROKEN = """
+SELECT 'R1: two slots hold it', s.file_id FROM dispatch_slot s WHERE s.file_id IS NOT NULL
+GROUP BY 2 HAVING count(*) > 1
+UNION ALL SELECT 'R1: beyond its bin', s.file_id FROM dispatch_slot s JOIN dispatch_bin b ON b.worker_id = s.bin_id
+WHERE s.file_id IS NOT NULL AND (s.position NOT BETWEEN 1 AND b.size OR b.size > 5)
+UNION ALL SELECT 'R3: too many expedites', f.team_id FROM dispatch_file f JOIN dispatch_queue q USING (team_id)
+WHERE f.expedite AND f.state NOT IN ('done', 'withdrawn') GROUP BY 2, q.expedite_limit HAVING count(*) > q.expedite_limit
+UNION ALL SELECT 'R10: two in hand', s.bin_id FROM dispatch_slot s WHERE s.in_hand GROUP BY 2 HAVING count(*) > 1
+UNION ALL SELECT 'R10: in hand and stuck', s.file_id FROM dispatch_slot s
+JOIN dispatch_helpcall c ON c.file_id = s.file_id AND c.worker_id = s.bin_id AND c.ended_at IS NULL WHERE s.in_hand
+UNION ALL SELECT 'R12: help is called where the file is not', c.file_id FROM dispatch_helpcall c
+LEFT JOIN dispatch_slot s ON s.file_id = c.file_id AND s.bin_id = c.worker_id
+WHERE c.ended_at IS NULL AND c.worker_id IS NOT NULL AND s.id IS NULL
+UNION ALL SELECT 'R12, R14: help is called for what is over', c.file_id FROM dispatch_helpcall c
+JOIN dispatch_file f ON f.id = c.file_id WHERE c.ended_at IS NULL AND f.state NOT IN ('waiting', 'in_slot')
+UNION ALL SELECT 'R13: a shelf too full', p.worker_id FROM dispatch_shelfplace p GROUP BY 2 HAVING count(*) > 2
+UNION ALL SELECT 'R13: kept for who cannot take it', f.id FROM dispatch_file f JOIN skills_worker w ON w.id = f.kept_for_id
+WHERE f.state = 'waiting' AND f.kept_until > %(now)s AND (
+    NOT w.is_present OR w.team_id <> f.team_id OR f.kept_until > %(now)s + interval '1 hour'
+    OR EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = w.id)
+)
+UNION ALL SELECT 'R15: with somebody absent', s.file_id FROM dispatch_slot s JOIN skills_worker w ON w.id = s.bin_id
+WHERE s.file_id IS NOT NULL AND NOT w.is_present
+UNION ALL SELECT 'R17: rework of what is not done', f.id FROM dispatch_file f JOIN dispatch_file g ON g.id = f.rework_of_id
+WHERE f.state <> 'withdrawn' AND g.state <> 'done'
+"""
 
 
 class Reference:
@@ -129,6 +158,7 @@ class Office(RuleBasedStateMachine):
         self.now = NOW
         self.wake_ups_come = True
         self.last_event = 0
+        self.is_checked = False
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -137,8 +167,8 @@ class Office(RuleBasedStateMachine):
     @initialize(
         size=st.integers(1, 3),
         last_minutes=st.sampled_from([0, 0, 90]),
-        levels=st.lists(st.sampled_from(["", "I", "L", "U", "O"]), min_size=8, max_size=8),
-        present=st.lists(yes_or_no, min_size=4, max_size=4),
+        levels=st.lists(st.sampled_from(["", "I", "L", "U", "O"]), min_size=6, max_size=6),
+        present=st.lists(yes_or_no, min_size=2, max_size=2),
     )
     def open(self, size: int, last_minutes: int, levels: list[str], present: list[bool]) -> None:
         self.team = office.team(bin_size=size, last_minutes=last_minutes, expedite_limit=2)
@@ -152,10 +182,13 @@ class Office(RuleBasedStateMachine):
         ]
         FileType.objects.filter(name="Quick").update(usual_minutes=20)
         self.lea = office.person("Lea", "leader", leads=self.team)
+        for kind in self.types:
+            office.log(kind, 3)
         self.people = []
-        for number, name in enumerate(["Ada", "Ben", "Cid", "Dora"]):
+        for number, name in enumerate(["Ada", "Ben", "Cid"]):
             own = {skill: level for skill, level in zip(SKILLS, levels[2 * number :], strict=False) if level}
-            self.people.append(office.worker(name, self.team, present=present[number], **own))
+            self.people.append(office.worker(name, self.team, present=[True, *present][number], **own))
+        self.see_what_was_filled()
 
     # --- Acting ---------------------------------------------------------------------------------------------------------
 
@@ -168,6 +201,7 @@ class Office(RuleBasedStateMachine):
         except flow.Refused:
             assert all_there_is() == before
             return False
+        self.is_checked = False
         self.see_what_was_filled()
         if self.wake_ups_come:
             self.refill()
@@ -182,6 +216,7 @@ class Office(RuleBasedStateMachine):
 
     def see_what_was_filled(self) -> None:
         """R4, R13, R14, R16 hold for whatever was put into a slot since the last look; undo may forget the clock alone."""
+        self.is_checked = False
         new = list(Event.objects.filter(pk__gt=self.last_event).select_related("file").order_by("pk"))
         if not new:
             return
@@ -211,7 +246,7 @@ class Office(RuleBasedStateMachine):
 
     # --- What people do -------------------------------------------------------------------------------------------------
 
-    @rule(minutes=st.sampled_from([0, 1, 1, 5, 30, 61, 300, 1500]), seconds=st.integers(0, 59))
+    @rule(minutes=st.sampled_from([0, 0, 0, 1, 5, 30, 61, 300, 1500]), seconds=st.integers(0, 59))
     def time_goes_by(self, minutes: int, seconds: int) -> None:
         self.now += timedelta(minutes=minutes, seconds=seconds)
 
@@ -269,7 +304,6 @@ class Office(RuleBasedStateMachine):
         person = self.person(who)
         if slot := self.one_of(self.held(person), pick):
             assert self.act(flow.pass_back, person, slot.position, reason="not mine", by=person)
-            File.objects.get(pk=slot.file_id)
             assert not Slot.objects.filter(bin=person.pk, file=slot.file_id).exists()
 
     @rule(who=people, pick=picks)
@@ -318,11 +352,25 @@ class Office(RuleBasedStateMachine):
         if file := self.one_of(File.objects.order_by("state", "-pk"), pick):
             self.act(flow.expedite, file, reason="court", by=self.lea)
 
+    @rule(pick=st.integers(0, 3))
+    def undo_at_once(self, pick: int) -> None:
+        if event := self.one_of(Event.objects.filter(by__isnull=False).order_by("-pk")[: 1 + pick], pick):
+            self.act(undo.undo, event, by=event.by)
+
     @rule(pick=picks, is_theirs=st.sampled_from([True, True, True, False]))
-    def undo(self, pick: int, is_theirs: bool) -> None:
-        recent = Event.objects.filter(by__isnull=False).order_by("-pk")[: 1 + pick]
-        if event := self.one_of(recent, pick):
-            self.act(undo.undo, event, by=event.by if is_theirs else office_stranger(event, self))
+    def undo_the_last_of_a_kind(self, pick: int, is_theirs: bool) -> None:
+        lately = Event.objects.filter(by__isnull=False, at__gte=self.now - timedelta(minutes=1)).order_by("pk")
+        if event := self.one_of({each.kind: each for each in lately}.values(), pick):
+            stranger = self.lea if event.by_id != self.lea.pk else self.people[0]
+            is_done = self.act(undo.undo, event, by=event.by if is_theirs else stranger)
+            assert is_theirs or not is_done
+
+    @rule(pick=picks, days=st.integers(1, 20))
+    def promise_anew(self, pick: int, days: int) -> None:
+        Queue.objects.filter(team=self.team).update(default_days=days)
+        if file := self.one_of(File.objects.order_by("state", "-pk"), pick):
+            is_open = file.state not in (State.DONE, State.WITHDRAWN)
+            assert self.act(repromise.repromise, [file], reason="other terms", by=self.lea) == is_open
 
     @rule(who=people, by_leader=yes_or_no)
     def go_away(self, who: int, by_leader: bool) -> None:
@@ -367,65 +415,17 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def the_rules_hold(self) -> None:
-        self.r1_a_bin_is_never_too_full()
-        self.r3_expedites_are_bounded()
-        self.r10_one_in_hand_and_that_one_is_not_stuck()
-        self.r12_help_is_called_for_what_is_there()
-        self.r13_the_shelf_is_bounded_and_nothing_is_kept_for_who_cannot_take_it()
-        self.r17_only_what_is_done_is_reworked()
-        self.r20_the_books_balance()
-
-    def r1_a_bin_is_never_too_full(self) -> None:
-        filled = [slot for slot in Slot.objects.select_related("bin") if slot.file_id]
-        assert len({slot.file_id for slot in filled}) == len(filled)
-        for slot in filled:
-            assert 1 <= slot.position <= slot.bin.size <= 5
-        for person in self.people:
-            assert sum(slot.bin_id == person.pk for slot in filled) <= 5
-
-    def r3_expedites_are_bounded(self) -> None:
-        still_open = File.objects.filter(expedite=True).exclude(state__in=[State.DONE, State.WITHDRAWN])
-        for team in (self.team, self.other_team):
-            assert still_open.filter(team=team).count() <= 2
-
-    def r10_one_in_hand_and_that_one_is_not_stuck(self) -> None:
-        for slot in Slot.objects.filter(in_hand=True):
-            others = Slot.objects.filter(bin=slot.bin_id, in_hand=True).exclude(pk=slot.pk)
-            assert not others.exists()
-            assert not HelpCall.objects.filter(file=slot.file_id, worker=slot.bin_id, ended_at=None).exists()
-
-    def r12_help_is_called_for_what_is_there(self) -> None:
-        for call in HelpCall.objects.filter(ended_at=None).select_related("file"):
-            if call.worker_id:
-                assert Slot.objects.filter(bin=call.worker_id, file=call.file_id).exists(), call
-            else:
-                assert call.file.state in (State.WAITING, State.IN_SLOT), call
-
-    def r13_the_shelf_is_bounded_and_nothing_is_kept_for_who_cannot_take_it(self) -> None:
-        for person in self.people:
-            assert ShelfPlace.objects.filter(worker=person).count() <= 2
-        kept = File.objects.filter(state=State.WAITING, kept_until__gt=self.now).select_related("kept_for")
-        for file in kept:
-            assert file.kept_for.is_present, file
-            assert not PassBack.objects.filter(file=file, worker=file.kept_for).exists(), file
-            assert file.kept_for.team_id == file.team_id, file
-            assert file.kept_until <= self.now + timedelta(hours=1)
-
-    def r17_only_what_is_done_is_reworked(self) -> None:
-        reworked = File.objects.filter(rework_of__isnull=False).exclude(state=State.WITHDRAWN)
-        assert not reworked.exclude(rework_of__state=State.DONE).exists()
-
-    def r20_the_books_balance(self) -> None:
-        connection.check_constraints()
-        assert ledger.balance().differences == ()
-
-
-def office_stranger(event: Event, machine: Office) -> Worker:
-    return machine.lea if event.by_id != machine.lea.pk else machine.people[0]
+        if not self.is_checked:
+            connection.check_constraints()
+            with connection.cursor() as cursor:
+                cursor.execute(BROKEN, {"now": self.now})
+                assert cursor.fetchall() == []
+            assert ledger.balance().differences == ()
+            self.is_checked = True
 
 
 @pytest.mark.django_db
-@pytest.mark.timeout(0 if LONG else 120)
+@pytest.mark.timeout(0 if LONG else 300)  # a busy machine is no fault
 def test_the_rules_hold_whatever_people_do() -> None:
     run_state_machine_as_test(
         Office,

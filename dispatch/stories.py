@@ -1,0 +1,157 @@
+"""A file's page: its facts, where it is, and its whole way as a time line. A constant number of statements.
+
+Measured by team only: who holds a file now is told, because helping needs that. So is who logged, expedited, promised anew or
+withdrew it, and while it is open who passed it back, called for help or came, because one may want to ask them. Who had it or
+finished it when is told to that person alone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+
+from dispatch import receipts
+from dispatch.models import OPEN_STATES, Event, File, Queue, ShelfPlace, Slot, State
+from dispatch.why import Why, why
+from skills.models import Worker, short_name
+
+# Whoever did these is named to everybody; of the latter only while the file is open.
+NAMED = {Event.Kind.LOGGED, Event.Kind.EXPEDITED, Event.Kind.WITHDRAWN, Event.Kind.REPROMISED}
+NAMED_WHILE_OPEN = {Event.Kind.PASSED_BACK, Event.Kind.STUCK, Event.Kind.ANSWERED}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One act. `who` is empty where that is nobody's business, "you" is for the reader; `detail` is what was written then."""
+
+    event_id: int
+    kind: str
+    at: datetime
+    said: str
+    who: str
+    detail: str
+    is_yours: bool
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything on a file's page. All instants are in the zone of the team's calendar; `why` is None unless the file waits."""
+
+    file: File
+    now: datetime
+    received_at: datetime
+    due_at: datetime
+    is_overdue: bool
+    where: str
+    why: Why | None
+    reworks: tuple[str, ...]
+    lines: tuple[Line, ...]  # the latest first
+
+    @property
+    def state(self) -> str:
+        return str(State(self.file.state).label)
+
+
+def story(reference: str, *, reader: Worker, now: datetime) -> Story:
+    """Raises File.DoesNotExist."""
+    file = File.objects.select_related("file_type__skill", "customer", "team", "rework_of", "kept_for").get(
+        reference=reference
+    )
+    queue = Queue.objects.select_related("calendar__current").get(team=file.team_id)
+    zone = ZoneInfo(queue.calendar.hours().zone)
+    return Story(
+        file=file,
+        now=now.astimezone(zone),
+        received_at=file.received_at.astimezone(zone),
+        due_at=file.due_at.astimezone(zone),
+        is_overdue=file.due_at < now and file.state not in (State.DONE, State.WITHDRAWN),
+        where=_where(file),
+        why=why(file, now=now) if file.state == State.WAITING else None,
+        reworks=tuple(file.reworks.order_by("pk").values_list("reference", flat=True)),
+        lines=_lines(file, reader=reader, zone=zone),
+    )
+
+
+def _where(file: File) -> str:
+    if file.state == State.IN_SLOT:
+        slot = Slot.objects.select_related("bin__worker").get(file=file)
+        told = {"who": short_name(slot.bin.worker.name)}
+        return (_("In hand with %(who)s.") if slot.in_hand else _("In a slot of %(who)s.")) % told
+    if file.state == State.SHELVED:
+        place = ShelfPlace.objects.select_related("worker").get(file=file)
+        return _("On the shelf of %(who)s, waiting on: %(reason)s") % {
+            "who": short_name(place.worker.name),
+            "reason": place.reason,
+        }
+    if file.state == State.WAITING:
+        return _("In the central queue.")
+    return _("Finished.") if file.state == State.DONE else _("No longer wanted.")
+
+
+def _lines(file: File, *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
+    events = list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+    mine = (event for event in events if event.kind == Event.Kind.FILLED and event.worker_id == reader.pk)
+    read = {event.pk: receipts.read(event.receipt) for event in mine}
+    names = receipts.names_in(read.values())
+    holds = _since_it_is_held(file, events)
+    named = NAMED | NAMED_WHILE_OPEN if file.state in OPEN_STATES else NAMED
+    return tuple(
+        Line(
+            event_id=event.pk,
+            kind=event.kind,
+            at=event.at.astimezone(zone),
+            said=_said(event, zone),
+            who=_who(event, reader=reader, is_named=event.pk in holds or event.kind in named),
+            detail=_detail(event, read.get(event.pk), names),
+            is_yours=event.by_id == reader.pk,
+        )
+        for event in events
+    )
+
+
+def _since_it_is_held(file: File, events: list[Event]) -> set[int]:
+    """The events since which it is with whom it is now."""
+    held = set()
+    if file.state in (State.IN_SLOT, State.SHELVED):
+        for event in events:
+            held.add(event.pk)
+            if event.kind == Event.Kind.FILLED:
+                break
+    return held
+
+
+def _who(event: Event, *, reader: Worker, is_named: bool) -> str:
+    person = event.by or event.worker
+    if person is None:
+        return ""
+    if person == reader:
+        return _("you")
+    return short_name(person.name) if is_named else ""
+
+
+def _said(event: Event, zone: ZoneInfo) -> str:
+    if event.kind == Event.Kind.REPROMISED and event.due_was_at and event.due_at:
+        was, now = (dateformat.format(at.astimezone(zone), "D j M Y, H:i") for at in (event.due_was_at, event.due_at))
+        return _("promised anew: %(now)s instead of %(was)s") % {"now": now, "was": was}
+    if event.kind == Event.Kind.UNDONE and event.undoes:
+        return _("taken back: %(act)s") % {"act": Event.Kind(event.undoes.kind).label}
+    if event.kind == Event.Kind.RETURNED and event.cause == "undone":
+        return _("returned to the queue, to make room for a file that came back")
+    if event.kind == Event.Kind.RETURNED:
+        return _("returned to the queue, because its person left for a time")
+    return {
+        Event.Kind.FILLED: _("came into a slot"),
+        Event.Kind.STARTED: _("taken in hand"),
+        Event.Kind.SHELVED: _("put on the shelf"),
+    }.get(Event.Kind(event.kind), str(Event.Kind(event.kind).label))
+
+
+def _detail(event: Event, receipt: receipts.Receipt | None, names: dict[int, str]) -> str:
+    """What a person wrote. What the product wrote itself (why a slot was filled) is for the person it came to, as a receipt."""
+    if event.kind == Event.Kind.FILLED:
+        return receipt.words(names) if receipt else ""
+    if event.kind == Event.Kind.RETURNED and event.cause in ("away", "undone"):
+        return ""
+    return event.cause

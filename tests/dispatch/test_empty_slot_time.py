@@ -1,0 +1,71 @@
+"""How long a slot stays empty while work for it waits (R8), from the events alone: at most two seconds, 99 times in a hundred.
+
+A whole office runs with one RQ worker. Two processes work files off as fast as they can, so bins are mostly empty, and each
+arrival has to come into a slot by a wake-up, through Valkey and the RQ worker, while everybody else is at the database too.
+"""
+
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+from statistics import quantiles
+
+from django.utils import timezone
+
+from dispatch import ledger
+from dispatch.models import File
+from dispatch.moves import rows
+from dispatch.refill import hungry_teams
+from tests import office
+from tests.hammer import hammer
+from tests.servers import running
+
+# A gap ends with a fill. It began when the last of three was there: the file in the queue, the slot empty, the person present.
+# What undo puts back is nobody's wait.
+GAPS = """
+SELECT e.cause, extract(epoch FROM e.at - greatest(
+    (SELECT max(at) FROM dispatch_event w WHERE w.file_id = e.file_id AND w.id < e.id
+        AND w.to_state = 'waiting' AND w.from_state <> 'waiting'),
+    (SELECT max(at) FROM dispatch_event s WHERE s.team_id = e.team_id AND s.id < e.id AND s.worker_id = e.worker_id
+        AND s.position = e.position AND s.from_state = 'in_slot' AND s.to_state <> 'in_slot'),
+    (SELECT max(at) FROM dispatch_event b WHERE b.team_id = e.team_id AND b.id < e.id AND b.worker_id = e.worker_id
+        AND b.kind = 'back')
+))::float
+FROM dispatch_event e
+WHERE e.team_id = %(team)s AND e.kind = 'filled' AND e.cause <> 'undone' AND e.at >= %(since)s AND e.at < %(until)s
+"""
+
+
+def gaps(team_id: int, *, since: datetime, until: datetime) -> list[tuple[str, float]]:
+    """Why each slot was filled, and for how many seconds that file and that slot had waited for each other."""
+    return rows(GAPS, {"team": team_id, "since": since, "until": until})
+
+
+def test_a_slot_is_empty_for_two_seconds_at_most_while_work_for_it_waits(django_db_blocker: object) -> None:
+    with running(RQ_WORKERS="1", WEB_CONCURRENCY="1") as run, django_db_blocker.unblock():
+        run.said("ready")
+        with run.at_hand():
+            team = office.team()
+            claim, hull = office.file_type("Claim", team), office.file_type("Hull", team, needs="marine")
+            for number in range(8):
+                office.worker(f"Worker {number}", team, **({"marine": "U"} if number < 3 else {}))
+            began, acts = timezone.now(), Counter[str]()
+            at_work = threading.Thread(
+                target=lambda: acts.update(
+                    hammer(processes=2, done=600, mischief=0.05, environment={"THREESLOT_VAR": str(run.var)})
+                )
+            )
+            at_work.start()
+            for number in range(250):
+                office.log(hull if number % 4 == 0 else claim, now=timezone.now())
+                time.sleep(0.02)
+            at_work.join()
+            run.until(lambda: hungry_teams(now=timezone.now()) == [])  # no gap is left open
+
+            found = gaps(team.pk, since=began, until=timezone.now())
+            woken = [seconds for cause, seconds in found if cause in ("wake-up", "sweep")]
+            assert len(woken) > 100, "too few came by a wake-up to say anything"
+            assert quantiles([seconds for _cause, seconds in found], n=100)[98] <= 2
+            assert quantiles(woken, n=100)[98] <= 2
+            assert File.objects.filter(state="done").count() > 150
+            assert ledger.balance().differences == ()
