@@ -104,10 +104,11 @@ def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
     while days < RECURS_WITHIN:
         since -= timedelta(days=1)
         days += calendar.is_working_day(calendar.local_day(since))
-    ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now).order_by("ended_at")
+    ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now)
+    told = ended.exclude(cause__in=ended_by_itself()).order_by("ended_at").values_list("cause", flat=True)
     times: Counter[str] = Counter()
     spelled: dict[str, str] = {}
-    for cause in ended.values_list("cause", flat=True):
+    for cause in told:
         times[cause.casefold()] += 1
         spelled[cause.casefold()] = cause
     return {spelled[cause]: number for cause, number in times.most_common() if number >= RECURS_AFTER}

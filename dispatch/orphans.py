@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from dispatch import moves, receipts
+from dispatch import receipts
+from dispatch.prepared import Statement
 from dispatch.refill import IN_ORDER, IS_ABLE, WORKS
 
 COUNTED = 100
@@ -18,7 +19,7 @@ LOOKED_AT = (
 
 # When each who can do a type is here: at once, on coming back, or nobody knows when. With nobody here at all the office is closed,
 # and then only what nobody can ever do is an orphan.
-ORPHANS = f"""
+ORPHANS = Statement(f"""
 WITH team AS (
     SELECT team.id, coalesce(v.zone, 'UTC') AS zone,
         EXISTS (SELECT FROM skills_worker w WHERE w.team_id = team.id AND w.is_present) AS is_at_work
@@ -56,7 +57,7 @@ WHERE f.due_at >= here_at AND EXISTS (SELECT FROM dispatch_passback p WHERE p.fi
     AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = able.worker_id)
 )
 ORDER BY first_due_at, name
-"""
+""")
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def orphans(teams: Collection[int] | None = None, *, now: datetime) -> tuple[Orp
             is_more=number > COUNTED,
             first_due_at=first_due_at.astimezone(ZoneInfo(zone)),
         )
-        for team, zone, file_type, name, skill, level, is_missing, reference, number, first_due_at in moves.rows(
-            ORPHANS, asked
+        for team, zone, file_type, name, skill, level, is_missing, reference, number, first_due_at in ORPHANS.rows(
+            **asked
         )
     )
 

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import datetime
 from statistics import quantiles
 
+import pytest
 from django.utils import timezone
 
 from dispatch import ledger
@@ -41,6 +42,7 @@ def gaps(team_id: int, *, since: datetime, until: datetime) -> list[tuple[str, f
     return rows(GAPS, {"team": team_id, "since": since, "until": until})
 
 
+@pytest.mark.timeout(300)  # a busy machine is no fault
 def test_a_slot_is_empty_for_two_seconds_at_most_while_work_for_it_waits(django_db_blocker: object) -> None:
     with running(RQ_WORKERS="1", WEB_CONCURRENCY="1") as run, django_db_blocker.unblock():
         run.said("ready")

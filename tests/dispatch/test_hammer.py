@@ -12,6 +12,7 @@ from tests import office
 from tests.hammer import WRITES, hammer
 
 
+@pytest.mark.timeout(300)  # a busy machine is no fault
 @pytest.mark.django_db(transaction=True)
 def test_eight_processes_over_every_write_path_break_no_rule():
     team = office.team()
@@ -24,10 +25,10 @@ def test_eight_processes_over_every_write_path_break_no_rule():
     assert Slot.objects.filter(file__isnull=False).count() == 24
 
     url = f"{embedded.database_url().rsplit('/', 1)[0]}/{connection.settings_dict['NAME']}"
-    acts = hammer(processes=8, done=500, mischief=0.4, environment={"DATABASE_URL": url})
+    acts = hammer(processes=8, done=400, mischief=0.5, environment={"DATABASE_URL": url})
 
     assert [name for name in WRITES if not acts[name]] == []
-    assert sum(acts[name] for name in WRITES) >= 750
+    assert sum(acts[name] for name in WRITES) >= 600
     assert ledger.balance().differences == ()
     undone = Event.objects.filter(undoes__kind="done").count()
     assert acts["done"] == Event.objects.filter(kind="done").count()
