@@ -30,6 +30,7 @@ class Acts:
     calls: tuple[HelpWanted, ...]
     people: tuple[Worker, ...]
     causes: list[str]
+    recurring: dict[str, int]  # causes that came back, with how often, for whoever leads the team
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,11 @@ def acts_of(person: Worker, team: Team) -> Acts | None:
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
     mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
     calls = tuple(call for call in open_calls(team.pk, now=now) if call.call_id in mine)
-    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False) if rights.leads(person, team) else ()
-    return Acts(now, calls, tuple(people), andon.recent_causes(team.pk) if calls else [])
+    causes = andon.recent_causes(team.pk) if calls else []
+    if not rights.leads(person, team):
+        return Acts(now, calls, (), causes, {})
+    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False)
+    return Acts(now, calls, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
 
 
 def _wall_url(request: HttpRequest, board: Board) -> str:

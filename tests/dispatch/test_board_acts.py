@@ -365,3 +365,15 @@ def test_an_absence_is_removed_under_its_own_person_only(ada, otto, lea):
     absence = Absence.objects.create(worker=otto, starts_at=NOW, ends_at=NOW + timedelta(1))
     assert signed_in(lea).post(f"{BIN}absences/{absence.pk}/cancel/").status_code == 409
     assert Absence.objects.exists()
+
+
+def test_r12_a_cause_for_the_third_time_is_told_to_the_leader(ada, lea, otto):
+    for times in range(3):
+        assert "worth solving for good" not in strip_of(lea)
+        if times:
+            flow.start(ada, 1, by=ada, now=NOW)
+        call = andon.stuck(ada, 1, reason="?", by=ada, now=NOW)
+        andon.end(call, cause="Form unclear", by=ada, now=NOW)
+    assert "Form unclear" in strip_of(lea)
+    assert "worth solving for good" in strip_of(lea)
+    assert "worth solving for good" not in strip_of(otto)
