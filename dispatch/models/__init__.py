@@ -1,0 +1,57 @@
+"""Work: what waits, what is where, and every move it made. What concerns one row is here; what moves a file is in flow."""
+
+from dispatch.models.bins import Absence, Bin, HelpCall, ShelfPlace, Slot
+from dispatch.models.files import (
+    OPEN_STATES,
+    REFERENCE,
+    Event,
+    File,
+    LedgerRun,
+    PassBack,
+    State,
+    Tally,
+    Turn,
+)
+from dispatch.models.terms import (
+    EARLIEST_RECEIPT,
+    MAX_BIN_SIZE,
+    MAX_SHELF,
+    Agreement,
+    CalendarVersion,
+    ChecklistItem,
+    Customer,
+    FileType,
+    Queue,
+    QueueMissing,
+    WorkCalendar,
+    new_secret,
+)
+
+__all__ = [
+    "EARLIEST_RECEIPT",
+    "MAX_BIN_SIZE",
+    "MAX_SHELF",
+    "OPEN_STATES",
+    "REFERENCE",
+    "Absence",
+    "Agreement",
+    "Bin",
+    "CalendarVersion",
+    "ChecklistItem",
+    "Customer",
+    "Event",
+    "File",
+    "FileType",
+    "HelpCall",
+    "LedgerRun",
+    "PassBack",
+    "Queue",
+    "QueueMissing",
+    "ShelfPlace",
+    "Slot",
+    "State",
+    "Tally",
+    "Turn",
+    "WorkCalendar",
+    "new_secret",
+]
