@@ -210,15 +210,15 @@ def hammer(
     """`done` files worked by so many processes at once; raises when one of them fails."""
     each = -(-done // processes)
     command = [sys.executable, "-m", "tests.hammer", f"--mischief={mischief}", f"--done={each}", "--seed"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = [
-        subprocess.Popen(
-            [*command, str(seed)], cwd=ROOT, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([*command, str(seed)], cwd=ROOT, env=os.environ | (environment or {}), **pipes)
         for seed in range(1, processes + 1)
     ]
-    answers = [process.communicate(timeout=1800)[0] for process in running]
-    assert not any(process.returncode for process in running), answers
-    return sum((Counter(json.loads(answer)) for answer in answers), Counter())
+    answers = [process.communicate(timeout=1800) for process in running]
+    failed = [told for process, (_answer, told) in zip(running, answers, strict=True) if process.returncode]
+    assert not failed, "\n".join(failed)
+    return sum((Counter(json.loads(answer)) for answer, _told in answers), Counter())
 
 
 def main() -> None:
