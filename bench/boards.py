@@ -21,8 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import django
+from django.core.management import call_command
+from django.utils import timezone
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from backoffice import embedded  # noqa: E402
 
 MARK = re.compile(rb"id: [^\n]*-(\d+)-\d+\n")
 
@@ -77,9 +83,7 @@ class Readers:
 
 def measure(*, streams: int, acts: int, waiting: int) -> Result:
     """On the database that Django is set up for, with a web process of its own."""
-    from django.utils import timezone
-
-    from bench import office as offices
+    from bench import office as offices  # models come in once Django is set up for this folder
 
     office = offices.make(f"boards-{os.getpid()}", people=12, now=timezone.now())
     offices.add_files(office, waiting, now=timezone.now())
@@ -117,8 +121,6 @@ async def _watch(readers: Readers, office: object, *, streams: int, acts: int, p
 
 def _act(office: object, number: int) -> tuple[int, float]:
     """A file comes in; the team's version after it, and the moment its transaction was in."""
-    from django.utils import timezone
-
     from dispatch import flow
     from dispatch.models import FileType, Queue
 
@@ -157,11 +159,6 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="threeslot-bench-") as folder:
         os.environ |= {"THREESLOT_VAR": folder, "DJANGO_SETTINGS_MODULE": "backoffice.settings", "LOG_LEVEL": "ERROR"}
-        import django
-        from django.core.management import call_command
-
-        from backoffice import embedded
-
         with embedded.servers():
             django.setup()
             call_command("migrate", verbosity=0)

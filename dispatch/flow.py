@@ -217,7 +217,7 @@ def mark_done(
             raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
         if confirmed is not None:
             _insist_on_checklist(slot, confirmed)
-        if slot.is_stuck:
+        if slot.has_help_call:
             end_help([slot.file_id], cause=_("done"), by=by, now=now)
         following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
         file_id, receipt = following or (None, None)

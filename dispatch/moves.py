@@ -40,7 +40,7 @@ class Held(NamedTuple):
     reference: str
     team_id: int
     checklist: Sequence[int]
-    is_stuck: bool
+    has_help_call: bool
 
 
 TAKE_QUEUE = Statement("""
