@@ -78,7 +78,9 @@ def _where(file: File) -> str:
     if file.state == State.IN_SLOT:
         slot = Slot.objects.select_related("bin__worker").get(file=file)
         told = {"who": short_name(slot.bin.worker.name)}
-        return (_("In hand with %(who)s.") if slot.in_hand else _("In a slot of %(who)s.")) % told
+        return (
+            _("In hand with %(who)s") if slot.in_hand else _("In a slot of %(who)s")
+        ) % told  # a short name brings its full stop
     if file.state == State.SHELVED:
         place = ShelfPlace.objects.select_related("worker").get(file=file)
         return _("On the shelf of %(who)s, waiting on: %(reason)s") % {
