@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from dispatch import flow
+from dispatch.acts import act
 from dispatch.models import Absence
 from skills.models import Worker
 
@@ -48,11 +49,11 @@ def begin_due(*, now: datetime) -> int:
     return sum(_begin(absence, now=now) for absence in due.select_related("worker"))
 
 
+@act
 def _begin(absence: Absence, *, now: datetime) -> bool:
     """False when another sweep was first, or it is over already."""
-    with transaction.atomic():
-        mine = Absence.objects.filter(pk=absence.pk, has_begun=False).update(has_begun=True)
-        if not mine or absence.ends_at <= now:
-            return False
-        flow.away(absence.worker, note=absence.note, until=absence.ends_at, by=None, now=now)
+    mine = Absence.objects.filter(pk=absence.pk, has_begun=False).update(has_begun=True)
+    if not mine or absence.ends_at <= now:
+        return False
+    flow.away(absence.worker, note=absence.note, until=absence.ends_at, by=None, now=now)
     return True

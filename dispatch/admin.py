@@ -208,7 +208,7 @@ class FileTypeAdmin(admin.ModelAdmin):
         change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
-        flow.wake(form.instance.team_id)
+        flow.who_can_do_what_changed(form.instance.team_id, now=timezone.now())
 
 
 @admin.register(Skill)

@@ -3,10 +3,10 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dispatch import flow, moves
+from dispatch.acts import act
 from dispatch.models import Event, HelpCall, Queue
 from skills.models import Level, Worker
 
@@ -23,6 +23,7 @@ class HelpCallEnded(flow.Refused):
     """Somebody ended this help call already."""
 
 
+@act
 def stuck(
     worker: Worker, position: int, *, reason: str, file: int | None = None, by: Worker, now: datetime
 ) -> HelpCall:
@@ -33,41 +34,40 @@ def stuck(
     reason = reason.strip()
     if not reason:
         raise flow.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
-    with transaction.atomic():
-        moves.take(flow.team_of(worker))
-        slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
-        if not slot.in_hand:
-            raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
-        if flow.stuck_file(worker) is not None:
-            raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
-        flow.end_help([slot.file_id], cause=_("called for again"), by=by, now=now)
-        moves.lay_down(slot.slot_id)
-        moves.note(slot.file_id, kind=Event.Kind.STUCK, by_id=by.pk, cause=reason[:300], now=now)
-        return HelpCall.objects.create(
-            team_id=slot.team_id, file_id=slot.file_id, worker=worker, reason=reason[:200], raised_at=now
-        )
+    moves.take(flow.team_of(worker))
+    slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
+    if not slot.in_hand:
+        raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
+    if flow.stuck_file(worker) is not None:
+        raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
+    flow.end_help([slot.file_id], cause=_("called for again"), by=by, now=now)
+    moves.lay_down(slot.slot_id)
+    moves.note(slot.file_id, kind=Event.Kind.STUCK, by_id=by.pk, cause=reason[:300], now=now)
+    return HelpCall.objects.create(
+        team_id=slot.team_id, file_id=slot.file_id, worker=worker, reason=reason[:200], raised_at=now
+    )
 
 
+@act
 def answer(call: HelpCall, *, by: Worker, now: datetime) -> None:
     """`by` comes to help. Answered twice, the first stays. Raises HelpCallEnded."""
-    with transaction.atomic():
-        moves.take(call.team_id)
-        if not HelpCall.objects.filter(pk=call.pk, ended_at=None).exists():
-            raise HelpCallEnded(_("This help call has ended already."))
-        if HelpCall.objects.filter(pk=call.pk, answered_at=None).update(answered_by=by, answered_at=now):
-            moves.note(call.file_id, kind=Event.Kind.ANSWERED, by_id=by.pk, now=now)
+    moves.take(call.team_id)
+    if not HelpCall.objects.filter(pk=call.pk, ended_at=None).exists():
+        raise HelpCallEnded(_("This help call has ended already."))
+    if HelpCall.objects.filter(pk=call.pk, answered_at=None).update(answered_by=by, answered_at=now):
+        moves.note(call.file_id, kind=Event.Kind.ANSWERED, by_id=by.pk, now=now)
 
 
+@act
 def end(call: HelpCall, *, cause: str, by: Worker, now: datetime) -> None:
     """The help call ends with what was behind it; the file can be started again. Raises ReasonMissing, HelpCallEnded."""
     cause = " ".join(cause.split())
     if not cause:
         raise flow.ReasonMissing(_("Say what was behind it: causes that come back are solved for good."))
-    with transaction.atomic():
-        moves.take(call.team_id)
-        if not HelpCall.objects.filter(pk=call.pk, ended_at=None).update(ended_at=now, ended_by=by, cause=cause[:120]):
-            raise HelpCallEnded(_("This help call has ended already."))
-        moves.note(call.file_id, kind=Event.Kind.UNSTUCK, by_id=by.pk, cause=cause[:300], now=now)
+    moves.take(call.team_id)
+    if not HelpCall.objects.filter(pk=call.pk, ended_at=None).update(ended_at=now, ended_by=by, cause=cause[:120]):
+        raise HelpCallEnded(_("This help call has ended already."))
+    moves.note(call.file_id, kind=Event.Kind.UNSTUCK, by_id=by.pk, cause=cause[:300], now=now)
 
 
 def who_can_help(call: HelpCall) -> list[Worker]:

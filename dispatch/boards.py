@@ -105,6 +105,8 @@ class Board:
     usual_by_now: int | None
     done_today: int
     right_today: int
+    empty_for: timedelta  # today, of slots while work for them waited
+    late_refills: int  # today, that took more than two seconds of it
     to_go_today: int  # promised today, waiting or in a slot
     ends_at: datetime | None  # end of work today; None on a day off
     oldest_days: int | None  # of the files that wait or are in a slot
@@ -179,6 +181,8 @@ def team_board(team: Team, *, now: datetime) -> Board:
         in_today=day.logged,
         usual_by_now=None if usual is None else round(usual),
         done_today=day.done,
+        empty_for=timedelta(milliseconds=day.empty_milliseconds),
+        late_refills=day.late_refills,
         right_today=day.right_first_time,
         to_go_today=day.due_today - day.due_before_today + sum(slot.is_due_on(today) for slot in held),
         ends_at=ends_at,

@@ -7,10 +7,10 @@ door. Facts that stand in the way are exceptions, named here; whoever calls turn
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dispatch import agreements, moves
+from dispatch.acts import act
 from dispatch.models import (
     Bin,
     ChecklistItem,
@@ -20,6 +20,7 @@ from dispatch.models import (
     FileType,
     HelpCall,
     PassBack,
+    Queue,
     ShelfPlace,
     Slot,
     State,
@@ -101,6 +102,7 @@ class AlreadyEnded(Refused):
 # --- Arrivals -----------------------------------------------------------------------------------------------------------
 
 
+@act
 def log(
     *,
     reference: str,
@@ -132,25 +134,24 @@ def log(
     customer_id = customer.pk if customer else None
     book = agreements.book([file_type.team_id])
     due_at = book.due_at(file_type, customer_id=customer_id, received_at=received_at)
-    with transaction.atomic():
-        terms = moves.take(file_type.team_id)
-        existing = File.objects.filter(reference=reference).first()
-        if existing:
-            return _same_or_refuse(existing, content), False
-        if expedite_reason:
-            insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
-        file_id = moves.log(
-            **content,
-            team=file_type.team_id,
-            received_at=received_at,
-            due_at=due_at,
-            calendar_version=book.versions[file_type.team_id],
-            by=by.pk if by else None,
-            now=now,
-        )
-        if file_id is None:  # logged by another team since we looked
-            return _same_or_refuse(File.objects.get(reference=reference), content), False
-        wake(file_type.team_id)
+    terms = moves.take(file_type.team_id)
+    existing = File.objects.filter(reference=reference).first()
+    if existing:
+        return _same_or_refuse(existing, content), False
+    if expedite_reason:
+        insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
+    file_id = moves.log(
+        **content,
+        team=file_type.team_id,
+        received_at=received_at,
+        due_at=due_at,
+        calendar_version=book.versions[file_type.team_id],
+        by=by.pk if by else None,
+        now=now,
+    )
+    if file_id is None:  # logged by another team since we looked
+        return _same_or_refuse(File.objects.get(reference=reference), content), False
+    wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 
 
@@ -174,27 +175,28 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
 # --- The bin ------------------------------------------------------------------------------------------------------------
 
 
+@act
 def start(worker: Worker, position: int, *, file: int | None = None, by: Worker, now: datetime) -> None:
     """Take the oldest file of the bin in hand (R10). Raises SlotEmpty, SlotChanged, AnotherInHand, NotNext."""
-    with transaction.atomic():
-        moves.take(team_of(worker))
-        held = moves.held_by(worker.pk)
-        slot = slot_of(held, position, file=file)
-        if slot.in_hand:
-            return
-        stuck_on = stuck_file(worker)
-        if slot.file_id == stuck_on:
-            raise StillStuck(_("%(reference)s waits for help. End the help call with its cause first.") % vars_of(slot))
-        if any(each.in_hand for each in held):
-            raise AnotherInHand(
-                _("Another file is in hand. Finish it, shelve it, pass it back or call for help on it first.")
-            )
-        first = next(each for each in held if each.file_id != stuck_on)
-        if slot != first:
-            raise NotNext(_("%(reference)s is next: it has been in your bin longest.") % vars_of(first))
-        moves.start(slot, by_id=by.pk, now=now)
+    moves.take(team_of(worker))
+    held = moves.held_by(worker.pk)
+    slot = slot_of(held, position, file=file)
+    if slot.in_hand:
+        return
+    stuck_on = stuck_file(worker)
+    if slot.file_id == stuck_on:
+        raise StillStuck(_("%(reference)s waits for help. End the help call with its cause first.") % vars_of(slot))
+    if any(each.in_hand for each in held):
+        raise AnotherInHand(
+            _("Another file is in hand. Finish it, shelve it, pass it back or call for help on it first.")
+        )
+    first = next(each for each in held if each.file_id != stuck_on)
+    if slot != first:
+        raise NotNext(_("%(reference)s is next: it has been in your bin longest.") % vars_of(first))
+    moves.start(slot, by_id=by.pk, now=now)
 
 
+@act
 def mark_done(
     worker: Worker,
     position: int,
@@ -210,20 +212,20 @@ def mark_done(
     `confirmed` are the checklist items that hold; None stands for all of them. Raises SlotEmpty, SlotChanged, NotInHand,
     ChecklistOpen.
     """
-    with transaction.atomic():
-        terms = moves.take(team_of(worker))
-        slot = slot_of(moves.held_by(worker.pk), position, file=file)
-        if not slot.in_hand:
-            raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
-        if confirmed is not None:
-            _insist_on_checklist(slot, confirmed)
-        if slot.has_help_call:
-            end_help([slot.file_id], cause=_("done"), by=by, now=now)
-        following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
-        file_id, receipt = following or (None, None)
-        moves.finish(slot, following=file_id, receipt=receipt, by_id=by.pk, right=right_first_time, now=now)
+    terms = moves.take(team_of(worker))
+    slot = slot_of(moves.held_by(worker.pk), position, file=file)
+    if not slot.in_hand:
+        raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
+    if confirmed is not None:
+        _insist_on_checklist(slot, confirmed)
+    if slot.has_help_call:
+        end_help([slot.file_id], cause=_("done"), by=by, now=now)
+    following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
+    file_id, receipt = following or (None, None)
+    moves.finish(slot, following=file_id, receipt=receipt, by_id=by.pk, right=right_first_time, now=now)
 
 
+@act
 def pass_back(
     worker: Worker,
     position: int,
@@ -240,22 +242,22 @@ def pass_back(
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say why you pass this file back, so that the next person knows."))
-    with transaction.atomic():
-        terms = moves.take(team_of(worker))
-        slot = slot_of(moves.held_by(worker.pk), position, file=file)
-        PassBack.objects.get_or_create(
-            file_id=slot.file_id,
-            worker=worker,
-            defaults={"reason": reason[:200], "at": now},
-        )
-        end_help([slot.file_id], cause=_("passed back"), by=by, now=now)
-        moves.give_back([slot], kind=Event.Kind.PASSED_BACK, by_id=by.pk, cause=reason[:300], now=now)
-        File.objects.filter(pk=slot.file_id, kept_for=worker).update(kept_for=None, kept_until=None)
-        _call_for_help_if_passed_back_again(slot, reason=reason, now=now)
-        fill_again(slot, worker=worker, terms=terms, cause="pass back", now=now)
-        wake(slot.team_id)
+    terms = moves.take(team_of(worker))
+    slot = slot_of(moves.held_by(worker.pk), position, file=file)
+    PassBack.objects.get_or_create(
+        file_id=slot.file_id,
+        worker=worker,
+        defaults={"reason": reason[:200], "at": now},
+    )
+    end_help([slot.file_id], cause=_("passed back"), by=by, now=now)
+    moves.give_back([slot], kind=Event.Kind.PASSED_BACK, by_id=by.pk, cause=reason[:300], now=now)
+    File.objects.filter(pk=slot.file_id, kept_for=worker).update(kept_for=None, kept_until=None)
+    _call_for_help_if_passed_back_again(slot, reason=reason, now=now)
+    fill_again(slot, worker=worker, terms=terms, cause="pass back", now=now)
+    wake(slot.team_id)
 
 
+@act
 def away(
     worker: Worker,
     *,
@@ -269,98 +271,97 @@ def away(
     `by` is whoever does it: the person, their leader, or nobody when a planned absence begins.
     """
     team_id = team_of(worker)
-    with transaction.atomic():
-        moves.take(team_id)
-        left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
-        held = moves.held_by(worker.pk)
-        if held:
-            HelpCall.objects.filter(worker=worker, ended_at=None).update(
-                ended_at=now, ended_by=by or worker, cause=_("away")
-            )
-            by_id, cause = by.pk if by else None, note[:300] or "away"
-            moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
-        File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
-        if left:
-            _tell(Event.Kind.AWAY, worker, by=by, cause=note[:300], now=now)
-        wake(team_id)
+    moves.take(team_id)
+    left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
+    held = moves.held_by(worker.pk)
+    if held:
+        HelpCall.objects.filter(worker=worker, ended_at=None).update(
+            ended_at=now, ended_by=by or worker, cause=_("away")
+        )
+        by_id, cause = by.pk if by else None, note[:300] or "away"
+        moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
+    File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
+    if left:
+        _tell(Event.Kind.AWAY, worker, by=by, cause=note[:300], now=now)
+    wake(team_id)
 
 
+@act
 def back(worker: Worker, *, by: Worker, now: datetime, refilled: bool = True) -> None:
     """This person is here again, with an empty bin that is filled at once. Raises NoBin without a team or a bin.
 
     Not `refilled`: whoever asks puts something of its own into the bin first, and wakes a refill for the rest.
     """
     team_id = team_of(worker)
-    with transaction.atomic():
-        terms = moves.take(team_id)
-        if not Slot.objects.filter(bin=worker.pk).exists():
-            raise NoBin(_("You have no bin yet. Ask an administrator for one."))
-        if Worker.objects.filter(pk=worker.pk, is_present=False).update(is_present=True, away_until=None):
-            Slot.objects.filter(bin=worker.pk, file__isnull=True).update(empty_since=now)
-            _tell(Event.Kind.BACK, worker, by=by, cause="", now=now)
-        if refilled:
-            fill_team(terms, cause="back", now=now)
+    terms = moves.take(team_id)
+    if not Slot.objects.filter(bin=worker.pk).exists():
+        raise NoBin(_("You have no bin yet. Ask an administrator for one."))
+    if Worker.objects.filter(pk=worker.pk, is_present=False).update(is_present=True, away_until=None):
+        Slot.objects.filter(bin=worker.pk, file__isnull=True).update(empty_since=now)
+        _tell(Event.Kind.BACK, worker, by=by, cause="", now=now)
+    if refilled:
+        fill_team(terms, cause="back", now=now)
 
 
+@act
 def withdraw(file: File, *, reason: str, by: Worker, now: datetime) -> None:
     """The file is no longer wanted, wherever it is; a slot it leaves is filled again. Raises ReasonMissing, AlreadyEnded."""
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say why this file is withdrawn."))
-    with transaction.atomic():
-        terms = moves.take(file.team_id)
-        file.refresh_from_db()
-        if file.state in (State.DONE, State.WITHDRAWN):
-            raise AlreadyEnded(_("%(reference)s has ended already.") % {"reference": file.reference})
-        slot = Slot.objects.filter(file=file).first()
-        end_help([file.pk], cause=_("withdrawn"), by=by, now=now)
-        ShelfPlace.objects.filter(file=file).delete()
-        moves.place(
-            file.pk, file.state, State.WITHDRAWN, kind=Event.Kind.WITHDRAWN, by_id=by.pk, cause=reason[:300], now=now
-        )
-        if slot and slot.position <= terms.bin_size:
-            fill_slot(slot.pk, worker_id=slot.bin_id, terms=terms, cause="withdrawn", now=now)
+    terms = moves.take(file.team_id)
+    file.refresh_from_db()
+    if file.state in (State.DONE, State.WITHDRAWN):
+        raise AlreadyEnded(_("%(reference)s has ended already.") % {"reference": file.reference})
+    slot = Slot.objects.filter(file=file).first()
+    end_help([file.pk], cause=_("withdrawn"), by=by, now=now)
+    ShelfPlace.objects.filter(file=file).delete()
+    moves.place(
+        file.pk, file.state, State.WITHDRAWN, kind=Event.Kind.WITHDRAWN, by_id=by.pk, cause=reason[:300], now=now
+    )
+    if slot and slot.position <= terms.bin_size:
+        fill_slot(slot.pk, worker_id=slot.bin_id, terms=terms, cause="withdrawn", now=now)
 
 
+@act
 def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
     """A new file, linked to the one that was done, with a promise of its own (R17). Raises ReasonMissing, NotDone."""
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say what has to be done again."))
-    with transaction.atomic():
-        moves.take(file.team_id)
-        file.refresh_from_db()
-        if file.state != State.DONE:
-            raise NotDone(_("%(reference)s is not done, so nothing can be reworked.") % {"reference": file.reference})
-        again, _is_new = log(
-            reference=f"{file.reference[:58]}-R{file.reworks.count() + 1}",
-            file_type=file.file_type,
-            customer=file.customer,
-            title=reason[:200],
-            weight=file.weight,
-            by=by,
-            now=now,
-        )
-        again.rework_of = file
-        again.save(update_fields=["rework_of"])
+    moves.take(file.team_id)
+    file.refresh_from_db()
+    if file.state != State.DONE:
+        raise NotDone(_("%(reference)s is not done, so nothing can be reworked.") % {"reference": file.reference})
+    again, _is_new = log(
+        reference=f"{file.reference[:58]}-R{file.reworks.count() + 1}",
+        file_type=file.file_type,
+        customer=file.customer,
+        title=reason[:200],
+        weight=file.weight,
+        by=by,
+        now=now,
+    )
+    again.rework_of = file
+    again.save(update_fields=["rework_of"])
     return again
 
 
+@act
 def expedite(file: File, *, reason: str, by: Worker, now: datetime) -> None:
     """The file goes before all others of the team (R3). Raises ReasonMissing, NotWaiting, ExpediteLimitReached."""
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say why this file goes first; everybody sees the reason."))
-    with transaction.atomic():
-        terms = moves.take(file.team_id)
-        insist_on_expedite_limit(file.team_id, limit=terms.expedite_limit)
-        waiting = File.objects.filter(pk=file.pk, state=State.WAITING, expedite=False)
-        if not waiting.update(expedite=True, expedite_reason=reason[:200], turn=Turn.EXPEDITE):
-            raise NotWaiting(
-                _("%(reference)s does not wait in the queue, or goes first already.") % {"reference": file.reference}
-            )
-        moves.note(file.pk, kind=Event.Kind.EXPEDITED, by_id=by.pk, cause=reason[:300], now=now)
-        wake(file.team_id)
+    terms = moves.take(file.team_id)
+    insist_on_expedite_limit(file.team_id, limit=terms.expedite_limit)
+    waiting = File.objects.filter(pk=file.pk, state=State.WAITING, expedite=False)
+    if not waiting.update(expedite=True, expedite_reason=reason[:200], turn=Turn.EXPEDITE):
+        raise NotWaiting(
+            _("%(reference)s does not wait in the queue, or goes first already.") % {"reference": file.reference}
+        )
+    moves.note(file.pk, kind=Event.Kind.EXPEDITED, by_id=by.pk, cause=reason[:300], now=now)
+    wake(file.team_id)
 
 
 def team_of(worker: Worker) -> int:
@@ -438,18 +439,24 @@ def _tell(kind: str, worker: Worker, *, by: Worker | None, cause: str, now: date
 # --- Bins -----------------------------------------------------------------------------------------------------------------
 
 
+@act
 def open_bins(team_id: int, *, now: datetime) -> None:
     """Give every worker of the team a bin of the size the team has set. A slot too many goes as soon as it is empty."""
-    with transaction.atomic():
-        size = moves.take(team_id).bin_size
-        workers = Worker.objects.filter(team=team_id, roles__contains=["worker"]).values_list("pk", flat=True)
-        Bin.objects.bulk_create([Bin(worker_id=pk, size=size) for pk in workers], ignore_conflicts=True)
-        Slot.objects.filter(bin__in=workers, position__gt=size, file__isnull=True).delete()
-        Bin.objects.filter(worker__in=workers).exclude(size=size).exclude(slots__position__gt=size).update(size=size)
-        slots = [
-            Slot(bin=each, bin_size=each.size, position=position, empty_since=now)
-            for each in Bin.objects.filter(worker__in=workers)
-            for position in range(1, each.size + 1)
-        ]
-        Slot.objects.bulk_create(slots, ignore_conflicts=True)
-        wake(team_id)
+    size = moves.take(team_id).bin_size
+    workers = Worker.objects.filter(team=team_id, roles__contains=["worker"]).values_list("pk", flat=True)
+    Bin.objects.bulk_create([Bin(worker_id=pk, size=size) for pk in workers], ignore_conflicts=True)
+    Slot.objects.filter(bin__in=workers, position__gt=size, file__isnull=True).delete()
+    Bin.objects.filter(worker__in=workers).exclude(size=size).exclude(slots__position__gt=size).update(size=size)
+    slots = [
+        Slot(bin=each, bin_size=each.size, position=position, empty_since=now)
+        for each in Bin.objects.filter(worker__in=workers)
+        for position in range(1, each.size + 1)
+    ]
+    Slot.objects.bulk_create(slots, ignore_conflicts=True)
+    who_can_do_what_changed(team_id, now=now)
+
+
+def who_can_do_what_changed(team_id: int, *, now: datetime) -> None:
+    """Of people, skills or file types: what could not be filled before may be now."""
+    Queue.objects.filter(team=team_id).update(changed_at=now)
+    wake(team_id)

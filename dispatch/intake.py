@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dispatch import agreements, directory, flow, moves, tables
+from dispatch.acts import act
 from dispatch.agreements import Book
 from dispatch.intake_rows import OPTIONAL, REQUIRED, Desk, Names, Record, ambiguous_customer, check, names_in, no_queue
 from dispatch.models import Customer, File, FileType, Queue
@@ -98,10 +99,10 @@ NEW_EXPEDITES = "SELECT line, team_id FROM intake_row WHERE expedite_reason <> '
 LOG_ALL = """
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason, turn, calendar_version_id)
+                               expedite, expedite_reason, turn, calendar_version_id, queued_at)
     SELECT r.reference, r.team_id, r.file_type_id, coalesce(r.customer_id, c.id), r.title, 'waiting', r.received_at, %(now)s,
            r.due_at, r.weight, r.expedite_reason <> '', r.expedite_reason,
-           CASE WHEN r.expedite_reason <> '' THEN 0 ELSE 2 END, r.calendar_version
+           CASE WHEN r.expedite_reason <> '' THEN 0 ELSE 2 END, r.calendar_version, clock_timestamp()
     FROM intake_row r LEFT JOIN dispatch_customer c ON c.name = r.new_customer AND r.new_customer <> '' ORDER BY r.line
     RETURNING id, team_id, received_at, due_at
 ), counted AS (
@@ -115,6 +116,7 @@ SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORD
 """
 
 
+@act
 def import_files(
     table: Table,
     *,
@@ -158,6 +160,7 @@ def import_files(
     )
 
 
+@act
 def log_file(
     *,
     reference: str,
@@ -173,17 +176,16 @@ def log_file(
 
     Raises what `flow.log` raises, and CustomerAmbiguous.
     """
-    with transaction.atomic():
-        return flow.log(
-            reference=reference,
-            file_type=file_type,
-            customer=_customer(customer) if customer else None,
-            title=title,
-            received_at=received_at,
-            expedite_reason=expedite_reason,
-            by=by,
-            now=now,
-        )
+    return flow.log(
+        reference=reference,
+        file_type=file_type,
+        customer=_customer(customer) if customer else None,
+        title=title,
+        received_at=received_at,
+        expedite_reason=expedite_reason,
+        by=by,
+        now=now,
+    )
 
 
 def _customer(text: str) -> Customer:

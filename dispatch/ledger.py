@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dispatch.models import LedgerRun
+from dispatch.moves import LATE
 
 BOOKS: dict[str, str] = {
     "files by state do not add up to files logged": """
@@ -48,11 +49,15 @@ BOOKS: dict[str, str] = {
         SELECT f.reference, w.username, 'absent' FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
         JOIN skills_worker w ON w.id = s.bin_id WHERE NOT w.is_present
     """,
+    "a file that was passed back is not marked so": """
+        SELECT DISTINCT f.reference, 'passed back', 'not marked' FROM dispatch_passback p JOIN dispatch_file f ON f.id = p.file_id
+        WHERE f.state = 'waiting' AND NOT f.was_passed_back
+    """,
     "a bin holds more files than its size": """
         SELECT w.username, b.size, count(*) FROM dispatch_slot s JOIN dispatch_bin b ON b.worker_id = s.bin_id
         JOIN skills_worker w ON w.id = b.worker_id WHERE s.file_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > b.size
     """,
-    "a tally and the recount differ": """
+    "a tally and the recount differ": f"""
         SELECT t.slug || ' ' || kind || ' ' || quarter_at, coalesce(tally.count, 0), coalesce(recount.count, 0) FROM (
             SELECT team_id, 'waiting' AS kind, date_bin('15 minutes', due_at, 'epoch') AS quarter_at, count(*)
             FROM dispatch_file WHERE state = 'waiting' GROUP BY 1, 3
@@ -62,6 +67,10 @@ BOOKS: dict[str, str] = {
             FROM dispatch_file WHERE state = 'done' GROUP BY 1, 3
             UNION ALL SELECT team_id, 'right', date_bin('15 minutes', done_at, 'epoch'), count(*)
             FROM dispatch_file WHERE state = 'done' AND right_first_time GROUP BY 1, 3
+            UNION ALL SELECT team_id, tally.kind, date_bin('15 minutes', at, 'epoch'), sum(number)
+            FROM dispatch_event e, LATERAL (VALUES
+                ('empty', (receipt->>'empty')::int), ('late', ((receipt->>'empty')::int > {LATE})::int)
+            ) AS tally(kind, number) WHERE e.kind = 'filled' AND receipt ? 'empty' AND number > 0 GROUP BY 1, 2, 3
         ) recount FULL JOIN dispatch_tally tally USING (team_id, kind, quarter_at)
         JOIN skills_team t ON t.id = team_id WHERE coalesce(tally.count, 0) <> coalesce(recount.count, 0)
     """,

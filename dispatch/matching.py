@@ -8,15 +8,18 @@ Refill, what-if and replay all ask `match`, so that a forecast dispatches exactl
 3. Where slots are more than files, those are filled that have waited longest (then the lower worker id, then the lower
    slot id).
 4. File after file, in order, each then goes to the longest-waiting of these slots with which all the others still fit.
-5. One empty slot simply gets the first file in order that this person can do.
-6. The order in which hands and candidates are passed in does not matter.
+5. Of these files, those that weigh more than `even` are seated before all others, the heaviest first: each goes to the person
+   with the least excess with whom all the others still fit (R7). Promises 3 and 4 hold for the rest, in the slots that are left.
+6. One empty slot simply gets the first file in order that this person can do or, where that would take the person further from
+   an even lot, whichever of its equals brings them nearest to it (see `spread`).
+7. The order in which hands and candidates are passed in does not matter.
 
 Why one matching can keep promises 2 and 3 at once: the sets of files that fit into slots together form a matroid, and
 so do the sets of slots that can be filled together (J. Edmonds and D. R. Fulkerson, "Transversals and matroid
 partition", 1965). In a matroid the best set is found by taking each in order of rank if it fits with all taken before.
 And some matching covers any such set of files together with any such set of slots (N. S. Mendelsohn and A. L. Dulmage,
 "Some generalizations of the problem of distinct representatives", 1958). So the files are settled first, then the
-slots, then who gets which; only this last step would change for another choice among equals (R7).
+slots, then who gets which.
 
 Why it is quick: a set of slots is one integer, bit 0 being the slot that has waited longest. And a file for which no
 room can be made proves that the slots it reached are held by files that fit nowhere else, so `_take` never looks at
@@ -29,6 +32,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from dispatch.spread import LOOK, ORDINARY, Equal, equals_of_first, evenest
+
 
 class EmptySlot(NamedTuple):
     """A slot without a file, and the instant since when it waits for a refill."""
@@ -39,21 +44,26 @@ class EmptySlot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A person with empty slots, the file types they can do, and the files that never come back to them (R14)."""
+    """A person with empty slots, the file types they can do, the files that never come back to them (R14), and by how much
+    their lot weighs more than an even one (R7)."""
 
     worker: int
     empty: tuple[EmptySlot, ...]
     can_do: frozenset[int]
     passed_back: frozenset[int] = frozenset()
+    excess: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A waiting file. `order` is its place in R3's order: a tuple that sorts before those of all later files."""
+    """A waiting file. `order` is its place in R3's order: a tuple that sorts before those of all later files. `equal` says
+    whose equal it is; None for a file that has none."""
 
     file: int
     file_type: int
     order: tuple[Any, ...]
+    weight: int = 1
+    equal: Equal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,9 @@ class Fill:
     slot: int
 
 
-def match(hands: Iterable[Hand], candidates: Iterable[Candidate]) -> list[Fill]:
-    """Match files to empty slots as promised above; the fills come in the order of their files.
+def match(hands: Iterable[Hand], candidates: Iterable[Candidate], *, even: float = ORDINARY) -> list[Fill]:
+    """Match files to empty slots as promised above; the fills come in the order of their files. `even` is the mean weight of
+    what the team got lately.
 
     A file or a worker named twice is refused (ValueError): it could be given out twice.
     """
@@ -75,15 +86,18 @@ def match(hands: Iterable[Hand], candidates: Iterable[Candidate]) -> list[Fill]:
     files, fits = _who_fits_where(hands, slots, candidates)
 
     served = sorted(_take(fits, len(slots)).values())
+    if len(slots) == 1 and served:
+        [mine] = [hand for hand in hands if hand.empty]
+        served = [_evenest(files, [row for row, fit in enumerate(fits) if fit], excess=mine.excess, even=even)]
     rows = [fits[place] for place in served]
-    pairs = {slot: row for row, slot in _take(_transposed(rows, len(slots)), len(rows)).items()}
-    _hand_out_in_order(rows, pairs)
+    seated = _seat_hard_files(rows, [files[place].weight for place in served], hands, slots, even=even)
+    pairs = _hand_out_rest(rows, seated, columns=len(slots))
 
     row_to_slot = sorted((row, slot) for slot, row in pairs.items())
     return [Fill(files[served[row]].file, worker=slots[slot][1], slot=slots[slot][2]) for row, slot in row_to_slot]
 
 
-def enough_candidates(hands: Iterable[Hand], type_of: Mapping[int, int]) -> dict[int, int]:
+def enough_candidates(hands: Sequence[Hand], type_of: Mapping[int, int]) -> dict[int, int]:
     """For each file type, how many of its first waiting files `match` has to see to answer as if it saw them all.
 
     `type_of` names the type of every waiting file that one of these people passed back. Types not in the answer need
@@ -94,7 +108,7 @@ def enough_candidates(hands: Iterable[Hand], type_of: Mapping[int, int]) -> dict
     least E of these were passed back by nobody, and at most E - 1 of them are served, because the later file holds one
     of the E slots. So one of them goes on waiting, is earlier, and fits wherever the later file fits, which promise 2
     excludes. Hence all served files are among those seen. The best set among fewer files that include it is still the
-    best, and the slots and the pairs follow from it.
+    best, and the slots and the pairs follow from it. One slot alone also looks at the equals of its file, a few more.
     """
     needed: Counter[int] = Counter()
     passed_back: set[int] = set()
@@ -103,6 +117,8 @@ def enough_candidates(hands: Iterable[Hand], type_of: Mapping[int, int]) -> dict
             needed.update(dict.fromkeys(hand.can_do, len(hand.empty)))
             passed_back.update(file for file in hand.passed_back if type_of.get(file) in hand.can_do)
     needed.update(type_of[file] for file in passed_back)
+    if sum(len(hand.empty) for hand in hands) == 1:
+        needed.update(dict.fromkeys(needed, LOOK - 1))
     return dict(needed)
 
 
@@ -149,6 +165,72 @@ def _take(rows: Sequence[int], columns: int) -> dict[int, int]:
         else:  # whatever holds these columns fits nowhere else, and what is taken stays
             live &= ~reached
     return held
+
+
+def _evenest(files: Sequence[Candidate], doable: Sequence[int], *, excess: float, even: float) -> int:
+    """Of the files that the one person with the one slot can do, the place of the one that they get."""
+    equals = equals_of_first(files[place].equal for place in doable)
+    return doable[evenest(equals, excess=excess, even=even)]
+
+
+def _seat_hard_files(
+    rows: Sequence[int],
+    weights: Sequence[int],
+    hands: Iterable[Hand],
+    slots: Sequence[tuple[datetime, int, int]],
+    *,
+    even: float,
+) -> dict[int, int]:
+    """Columns of the rows that weigh more than even, so chosen that all rows still find a column each; who got one is next
+    asked last."""
+    hard = sorted((row for row, weight in enumerate(weights) if weight > even), key=lambda row: (-weights[row], row))
+    if not hard:
+        return {}
+    held = _take(rows, len(slots))
+    column_of = {row: column for column, row in held.items()}
+    excess = {hand.worker: hand.excess for hand in hands}
+    free = (1 << len(slots)) - 1  # nobody who was seated moves again
+    seated: dict[int, int] = {}
+    for row in hard:
+        first_of = {slots[column][1]: column for column in reversed(list(_members(rows[row] & free)))}
+        for worker in sorted(first_of, key=lambda worker: (excess[worker], first_of[worker])):
+            column = first_of[worker]
+            if _move(row, column, rows, held, column_of, within=free):
+                break
+        seated[column] = row
+        free ^= 1 << column
+        excess[worker] += weights[row] - even
+    return seated
+
+
+def _move(
+    row: int, column: int, rows: Sequence[int], held: dict[int, int], column_of: dict[int, int], *, within: int
+) -> bool:
+    """Move the row to this column of `within` in place, others making room there; False when that leaves one without a column."""
+    own = column_of[row]
+    if column == own:
+        return True
+    moves: list[tuple[int, int]] = []
+    if column in held:
+        vacant = within & ~sum(1 << each for each in held)
+        moves, _ = _room_for(held[column], rows, held, within=within & ~(1 << column), goal=vacant | 1 << own)
+        if not moves:
+            return False
+    del held[own]
+    moves.append((column, row))
+    held.update(moves)
+    column_of.update((moved, to) for to, moved in moves)
+    return True
+
+
+def _hand_out_rest(rows: Sequence[int], seated: Mapping[int, int], *, columns: int) -> dict[int, int]:
+    """The row of each column, for all rows: the longest-waiting columns that are left, and who gets which in order."""
+    taken = sum(1 << column for column in seated)
+    others = [row for row in range(len(rows)) if row not in seated.values()]
+    left = [rows[row] & ~taken for row in others]
+    pairs = {column: row for row, column in _take(_transposed(left, columns), len(left)).items()}
+    _hand_out_in_order(left, pairs)
+    return {column: others[row] for column, row in pairs.items()} | dict(seated)
 
 
 def _hand_out_in_order(rows: Sequence[int], held: dict[int, int]) -> None:

@@ -4,6 +4,7 @@ Raw SQL, because every act of every person ends here and the cost is round trips
 statements for what is one prepared statement here (`make bench`, done and refill). Callers hold the team's queue (`take`).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,6 +14,10 @@ from django.db import connection
 from dispatch.models import QueueMissing
 from dispatch.prepared import Statement
 from dispatch.receipts import Receipt
+from dispatch.spread import FADED
+
+LATE = 2000  # milliseconds that a slot may stay empty while work for it waits
+MOST = 600_000  # milliseconds that one refill counts: the sweep comes every few seconds, and what takes longer was not running
 
 
 class MovedMeanwhile(RuntimeError):
@@ -64,11 +69,12 @@ INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to
 SELECT %(team)s, file_id, 'started', %(by)s, '', 'in_slot', 'in_slot', bin_id, position, %(now)s FROM started
 """)
 
-# One file leaves the slot and the one that follows, if any, takes its place: the slot is written once and never seen empty.
-FINISH = Statement("""
+# One file leaves the slot and the one that follows, if any, takes its place: the slot is written once and never seen empty. The
+# bin remembers how much the file weighed (R7).
+FINISH = Statement(f"""
 WITH finished AS (
     UPDATE dispatch_file SET state = 'done', done_at = %(now)s, done_by_id = %(by)s, right_first_time = %(right)s
-    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id
+    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id, weight
 ), following AS (
     UPDATE dispatch_file SET state = 'in_slot' WHERE id = %(following)s AND state = 'waiting' RETURNING id, team_id, due_at
 ), slot AS (
@@ -76,6 +82,9 @@ WITH finished AS (
         filled_at = CASE WHEN %(following)s IS NOT NULL THEN %(now)s END,
         empty_since = CASE WHEN %(following)s IS NULL THEN %(now)s END
     WHERE id = %(slot)s AND file_id = %(file)s RETURNING bin_id, position
+), weighed AS (
+    UPDATE dispatch_bin SET lately_files = lately_files * {FADED} + 1, lately_weight = lately_weight * {FADED} + finished.weight
+    FROM finished, slot WHERE worker_id = slot.bin_id
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
     SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1
@@ -98,7 +107,9 @@ WITH leaving AS (
     UPDATE dispatch_slot s SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
     FROM leaving WHERE s.id = leaving.slot_id
 ), returned AS (
-    UPDATE dispatch_file f SET state = 'waiting' FROM leaving WHERE f.id = leaving.file_id AND f.state = 'in_slot'
+    UPDATE dispatch_file f SET state = 'waiting', queued_at = %(now)s,
+        was_passed_back = f.was_passed_back OR %(kind)s = 'passed_back'
+    FROM leaving WHERE f.id = leaving.file_id AND f.state = 'in_slot'
     RETURNING f.id, f.team_id, f.due_at
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
@@ -110,19 +121,36 @@ SELECT returned.team_id, returned.id, %(kind)s, %(by)s, %(cause)s, 'in_slot', 'w
 FROM returned JOIN leaving ON leaving.file_id = returned.id
 """
 
-FILL = """
+# What the slot was empty for while the file could have been in it counts in milliseconds: since the file waits, the slot is empty,
+# who can do what is as it is, and nobody else had the file kept for them.
+FILL = f"""
 WITH fill AS (
-    SELECT * FROM unnest(%(slots)s::bigint[], %(files)s::bigint[], %(receipts)s::jsonb[]) AS pair(slot_id, file_id, receipt)
+    SELECT pair.*, least({MOST}, greatest(0, round(1000 * extract(epoch FROM %(now)s - greatest(
+        s.empty_since, f.queued_at, q.changed_at, %(held_back_until)s::timestamptz,
+        CASE WHEN f.kept_for_id <> s.bin_id THEN f.kept_until END
+    )))))::int AS empty
+    FROM unnest(%(slots)s::bigint[], %(files)s::bigint[], %(receipts)s::jsonb[]) AS pair(slot_id, file_id, receipt)
+    JOIN dispatch_slot s ON s.id = pair.slot_id JOIN dispatch_file f ON f.id = pair.file_id
+    JOIN dispatch_queue q ON q.team_id = f.team_id
 ), moved AS (
     UPDATE dispatch_file f SET state = 'in_slot' FROM fill WHERE f.id = fill.file_id AND f.state = 'waiting'
     RETURNING f.id, f.team_id, f.due_at
 ), filled AS (
     UPDATE dispatch_slot s SET file_id = fill.file_id, filled_at = %(now)s, empty_since = NULL
-    FROM fill WHERE s.id = fill.slot_id AND s.empty_since IS NOT NULL RETURNING s.bin_id, s.position, s.file_id, fill.receipt
-), counted AS (
+    FROM fill WHERE s.id = fill.slot_id AND s.empty_since IS NOT NULL
+    RETURNING s.bin_id, s.position, s.file_id,
+        fill.receipt || CASE WHEN fill.empty > 0 THEN jsonb_build_object('empty', fill.empty) ELSE '{{}}' END AS receipt
+), discounted AS (
     UPDATE dispatch_tally t SET count = t.count - gone.count
     FROM (SELECT team_id, date_bin('15 minutes', due_at, 'epoch') AS quarter_at, count(*) FROM moved GROUP BY 1, 2) gone
     WHERE t.team_id = gone.team_id AND t.kind = 'waiting' AND t.quarter_at = gone.quarter_at
+), counted AS (
+    INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
+    SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), sum(number)
+    FROM fill JOIN moved ON moved.id = fill.file_id,
+        LATERAL (VALUES ('empty', fill.empty), ('late', (fill.empty > {LATE})::int)) AS tally(kind, number)
+    WHERE fill.receipt IS NOT NULL AND number > 0 GROUP BY 1, 2
+    ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
 )
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, receipt)
 SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot', filled.bin_id, filled.position, %(now)s,
@@ -130,14 +158,22 @@ SELECT moved.team_id, moved.id, 'filled', NULL, %(cause)s, 'waiting', 'in_slot',
 FROM moved JOIN filled ON filled.file_id = moved.id
 """
 
-PLACE = """
+PLACE = f"""
 WITH emptied AS (
     UPDATE dispatch_slot SET file_id = NULL, filled_at = NULL, in_hand = FALSE, started_at = NULL, empty_since = %(now)s
     WHERE file_id = %(file)s RETURNING bin_id, position
 ), moved AS (
-    UPDATE dispatch_file SET state = %(to)s, done_at = NULL, done_by_id = NULL, right_first_time = NULL
-    FROM (SELECT done_at AS was_done_at, right_first_time AS was_right FROM dispatch_file WHERE id = %(file)s) was
-    WHERE id = %(file)s AND state = %(from)s RETURNING id, team_id, due_at, was_done_at, was_right
+    UPDATE dispatch_file SET state = %(to)s, done_at = NULL, done_by_id = NULL, right_first_time = NULL,
+        queued_at = CASE WHEN %(to)s = 'waiting' THEN %(now)s ELSE queued_at END
+    FROM (
+        SELECT done_at AS was_done_at, done_by_id AS was_done_by, right_first_time AS was_right
+        FROM dispatch_file WHERE id = %(file)s
+    ) was
+    WHERE id = %(file)s AND state = %(from)s RETURNING id, team_id, due_at, weight, was_done_at, was_done_by, was_right
+), unweighed AS (
+    UPDATE dispatch_bin SET lately_files = greatest(0, lately_files - 1) / {FADED},
+        lately_weight = greatest(0, lately_weight - weight) / {FADED}
+    FROM moved WHERE worker_id = was_done_by
 ), fewer AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM moved WHERE t.team_id = moved.team_id AND (
         (%(from)s = 'waiting' AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', due_at, 'epoch'))
@@ -149,9 +185,9 @@ WITH emptied AS (
     SELECT team_id, 'waiting', date_bin('15 minutes', due_at, 'epoch'), 1 FROM moved WHERE %(to)s = 'waiting'
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id)
+INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id, receipt)
 SELECT team_id, id, %(kind)s, %(by)s, %(cause)s, %(from)s, %(to)s,
-    (SELECT bin_id FROM emptied), (SELECT position FROM emptied), %(now)s, %(undoes)s FROM moved
+    (SELECT bin_id FROM emptied), (SELECT position FROM emptied), %(now)s, %(undoes)s, %(left)s::jsonb FROM moved
 """
 
 NOTE = """
@@ -163,10 +199,10 @@ FROM dispatch_file f LEFT JOIN dispatch_slot s ON s.file_id = f.id WHERE f.id = 
 LOG = Statement("""
 WITH logged AS (
     INSERT INTO dispatch_file (reference, team_id, file_type_id, customer_id, title, state, received_at, logged_at, due_at, weight,
-                               expedite, expedite_reason, turn, calendar_version_id)
+                               expedite, expedite_reason, turn, calendar_version_id, queued_at)
     VALUES (%(reference)s, %(team)s, %(file_type)s, %(customer)s, %(title)s, 'waiting', %(received_at)s, %(now)s, %(due_at)s,
             %(weight)s, %(expedite_reason)s <> '', %(expedite_reason)s,
-            CASE WHEN %(expedite_reason)s <> '' THEN 0 ELSE 2 END, %(calendar_version)s)
+            CASE WHEN %(expedite_reason)s <> '' THEN 0 ELSE 2 END, %(calendar_version)s, %(now)s)
     ON CONFLICT (reference) DO NOTHING RETURNING id
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
@@ -271,9 +307,12 @@ def place(
     cause: str = "",
     now: datetime,
     undoes: int | None = None,
+    left: Mapping[str, Any] | None = None,
 ) -> None:
-    """One file from any state to another but `in_slot`, out of its slot when it is in one; what done recorded is taken back."""
+    """One file from any state to another but `in_slot`, out of its slot when it is in one; what done recorded is taken back. `left`
+    is what an undo has to know of the place it left."""
     told = {"kind": kind, "by": by_id, "cause": cause, "now": now, "undoes": undoes}
+    told["left"] = json.dumps(left) if left else None
     _insist(_count(PLACE, {"file": file_id, "from": from_state, "to": to_state, **told}), wanted=1)
 
 
@@ -285,12 +324,25 @@ def note(
     _insist(_count(NOTE, {"file": file_id, **told}), wanted=1)
 
 
-def fill(pairs: Sequence[tuple[int, int]], *, receipts: Sequence[Receipt] = (), cause: str, now: datetime) -> None:
-    """Queue to slots: pairs of slot and file ids, with a receipt each where the refill chose them."""
-    slots, files = [slot for slot, _ in pairs], [file for _, file in pairs]
-    written = [receipt.as_json() for receipt in receipts]
-    moved = _count(FILL, {"slots": slots, "files": files, "receipts": written, "cause": cause, "now": now})
-    _insist(moved, wanted=len(pairs))
+def fill(
+    pairs: Sequence[tuple[int, int]],
+    *,
+    receipts: Sequence[Receipt] = (),
+    cause: str,
+    held_back_until: datetime | None = None,
+    now: datetime,
+) -> None:
+    """Queue to slots: pairs of slot and file ids, with a receipt each where the refill chose them. The rules left the slots empty
+    until `held_back_until`."""
+    told = {
+        "slots": [slot for slot, _ in pairs],
+        "files": [file for _, file in pairs],
+        "receipts": [receipt.as_json() for receipt in receipts],
+        "cause": cause,
+        "held_back_until": held_back_until,
+        "now": now,
+    }
+    _insist(_count(FILL, told), wanted=len(pairs))
 
 
 def log(**parameters: object) -> int | None:

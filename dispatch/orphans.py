@@ -1,6 +1,6 @@
 """Orphans: waiting files that nobody will do before their promise, because nobody has the skill, or whoever has it is away, or
-everybody who can passed them back. One statement, with counts that end at a hundred, so that it costs the same at any length of the
-queue.
+everybody who can passed them back. One statement, with counts that end at a hundred and an index of what was passed back, so that
+it costs the same at any length of the queue.
 """
 
 from collections.abc import Collection
@@ -13,9 +13,6 @@ from dispatch.prepared import Statement
 from dispatch.refill import IN_ORDER, IS_ABLE, WORKS
 
 COUNTED = 100
-LOOKED_AT = (
-    50  # of each type: what everybody has passed back is overtaken by all others, and so comes to the head by itself
-)
 
 # When each who can do a type is here: at once, on coming back, or nobody knows when. With nobody here at all the office is closed,
 # and then only what nobody can ever do is an orphan.
@@ -49,9 +46,8 @@ FROM kind CROSS JOIN LATERAL (
 ) found WHERE here_at > %(now)s AND number > 0
 UNION ALL
 SELECT kind.team_id, zone, kind.id, name, skill, least_level, FALSE, f.reference, 1, f.due_at
-FROM kind CROSS JOIN LATERAL (
-    SELECT f.* FROM dispatch_file f WHERE f.file_type_id = kind.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT {LOOKED_AT}
-) f
+FROM kind
+JOIN dispatch_file f ON f.file_type_id = kind.id AND f.team_id = kind.team_id AND f.state = 'waiting' AND f.was_passed_back
 WHERE f.due_at >= here_at AND EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id) AND NOT EXISTS (
     SELECT FROM able WHERE able.file_type_id = kind.id AND able.here_at <= f.due_at
     AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = able.worker_id)

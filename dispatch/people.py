@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from dispatch import directory, flow, moves, tables, timetables
+from dispatch.acts import act
 from dispatch.intake_rows import Wrong, collapsed, no_queue, read_text
 from dispatch.models import Event, Queue, Slot, WorkCalendar
 from dispatch.tables import Cell, Columns, Problem, Row, Table
@@ -106,6 +107,7 @@ def level_for(times: int) -> Level:
     return [level for least, level in PRACTISED if times >= least][-1]
 
 
+@act
 def import_people(
     table: Table,
     *,

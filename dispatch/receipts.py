@@ -39,6 +39,7 @@ class Obstacle(TextChoices):
     PASSED_BACK = "passed_back"
     KEPT = "kept"
     GIVEN = "given"
+    SPREAD = "spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`more`: not every earlier file that was looked at is named. `reason` is that of an expedite."""
+    """`more`: not every earlier file that was looked at is named. `reason` is that of an expedite. `empty` are the milliseconds
+    that the slot was empty while this file could have been in it; the statement that fills the slot adds them."""
 
     why: str
     reason: str = ""
     skipped: tuple[Skipped, ...] = ()
     more: bool = False
+    empty: int = 0
 
     def as_json(self) -> str:
         facts: dict[str, Any] = {"why": self.why, "reason": self.reason, "more": self.more}
@@ -198,5 +201,9 @@ def _skipped_in_words(each: Skipped, names: Mapping[int, str]) -> str:
             return _("%(reference)s comes earlier, but you passed it back.") % told
         case Obstacle.KEPT:
             return _("%(reference)s comes earlier but is kept for %(who)s, who knows it.") % told
+        case Obstacle.SPREAD:
+            return (
+                _("%(reference)s has the same promise and came a little earlier; hard files are spread evenly.") % told
+            )
         case _:
             return _("%(reference)s comes earlier; %(who)s got it in the same refill.") % told

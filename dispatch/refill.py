@@ -8,14 +8,15 @@ from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
 from django.utils import timezone
 
 from dispatch import moves, receipts
+from dispatch.acts import act
 from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, match
-from dispatch.models import Queue
+from dispatch.models import Queue, Turn
 from dispatch.prepared import Statement
 from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
+from dispatch.spread import LOOK, Equal, Lot, equals_of_first, evenest, mean_weight
 
 # R4, in one place: whose work is which type. No bin, no worker, not in the team: no row here; nor, right now, who is not present.
 WORKS = """
@@ -51,11 +52,12 @@ FIRST_OF_TYPE = f"""
 """
 
 # What a receipt says of a file (R19).
-FACTS = "f.id, f.reference, f.turn, f.expedite_reason, f.kept_for_id"
+FACTS = "f.id, f.reference, f.turn, f.due_at, f.received_at, f.weight, f.expedite_reason, f.kept_for_id"
 PLACE = "f.turn, f.due_at, f.received_at, f.id"
 
-# The first file that this person can do, and what comes before it and why it is not for them: the first file of each other type,
-# and those of their own types that are withheld from them. A look-up in an index for each, at any length of the queue.
+# The first files that this person can do, as many as may be equals, and what comes before them and why it is not for them: the
+# first file of each other type, and those of their own types that are withheld from them. A look-up in an index for each, at any
+# length of the queue.
 FIRST_DOABLE = Statement(f"""
 WITH can_do AS (
     SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
@@ -63,23 +65,34 @@ WITH can_do AS (
     {HERE} AND w.id = %(worker)s
 )
 SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level FROM (
+    SELECT f.*, '' AS obstacle, NULL::bigint AS skill_id, 0 AS least_level FROM can_do CROSS JOIN LATERAL (
+        SELECT {FACTS} FROM dispatch_file f
+        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {MAY_COME} ORDER BY {IN_ORDER} LIMIT {LOOK}
+    ) f WHERE can_do.obstacle = ''
+    UNION ALL
     SELECT f.*, can_do.obstacle, can_do.skill_id, can_do.least_level FROM can_do CROSS JOIN LATERAL (
-        SELECT {FACTS}, f.due_at, f.received_at FROM dispatch_file f
-        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND (can_do.obstacle <> '' OR ({MAY_COME}))
-        ORDER BY {IN_ORDER} LIMIT 1
-    ) f
+        SELECT {FACTS} FROM dispatch_file f
+        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT 1
+    ) f WHERE can_do.obstacle <> ''
     UNION ALL
-    SELECT f.*, 'passed_back', NULL, 0 FROM dispatch_passback p CROSS JOIN LATERAL (
-        SELECT {FACTS}, f.due_at, f.received_at FROM dispatch_file f JOIN can_do USING (file_type_id)
-        WHERE f.id = p.file_id AND f.state = 'waiting' AND can_do.obstacle = '' OFFSET 0
-    ) f WHERE p.worker_id = %(worker)s
+    SELECT {FACTS}, 'passed_back', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
+    WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.was_passed_back AND can_do.obstacle = ''
+        AND EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
     UNION ALL
-    SELECT {FACTS}, f.due_at, f.received_at, 'kept', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
+    SELECT {FACTS}, 'kept', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
     WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.kept_for_id IS NOT NULL AND f.kept_for_id <> %(worker)s
         AND f.kept_until > %(now)s AND can_do.obstacle = ''
         AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
 ) f LEFT JOIN skills_skill k ON k.id = f.skill_id ORDER BY {IN_ORDER}
 """)
+
+# What everybody who is here got lately (R7): the files they finished last and those they hold.
+LOTS = """
+SELECT b.worker_id, b.lately_files + count(f.id), b.lately_weight + coalesce(sum(f.weight), 0)
+FROM dispatch_bin b JOIN skills_worker w ON w.id = b.worker_id
+LEFT JOIN dispatch_slot s ON s.bin_id = b.worker_id LEFT JOIN dispatch_file f ON f.id = s.file_id
+WHERE w.team_id = %(team)s AND w.is_present AND w.is_active GROUP BY b.worker_id
+"""
 
 HUNGRY_TEAMS = f"""
 SELECT DISTINCT can_do.team_id FROM ({CAN_DO}) can_do
@@ -101,8 +114,8 @@ SELECT worker_id, array_agg(file_type_id) FROM ({CAN_DO} AND w.team_id = %(team)
 
 WITHHELD = f"""
 SELECT p.worker_id, f.file_type_id, {PLACE}, f.reference, 'passed_back', NULL
-FROM dispatch_passback p JOIN dispatch_file f ON f.id = p.file_id
-WHERE f.state = 'waiting' AND p.worker_id = ANY(%(workers)s)
+FROM dispatch_file f JOIN dispatch_passback p ON p.file_id = f.id
+WHERE f.state = 'waiting' AND f.team_id = %(team)s AND f.was_passed_back AND p.worker_id = ANY(%(workers)s)
 UNION ALL
 SELECT w.id, f.file_type_id, {PLACE}, f.reference, 'kept', f.kept_for_id
 FROM dispatch_file f, unnest(%(workers)s::bigint[]) AS w(id)
@@ -111,7 +124,7 @@ WHERE f.state = 'waiting' AND f.team_id = %(team)s AND f.kept_for_id IS NOT NULL
 """
 
 CANDIDATES = f"""
-SELECT f.file_type_id, {PLACE}, f.reference, f.expedite_reason, f.kept_for_id
+SELECT f.file_type_id, {PLACE}, f.weight, f.reference, f.expedite_reason, f.kept_for_id
 FROM unnest(%s::bigint[], %s::int[]) AS wanted(file_type_id, number) CROSS JOIN LATERAL (
     SELECT * FROM dispatch_file f WHERE f.file_type_id = wanted.file_type_id AND f.state = 'waiting'
     ORDER BY {IN_ORDER} LIMIT wanted.number
@@ -138,24 +151,55 @@ def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> Follow
     """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
     it). The caller holds the queue."""
     minutes = minutes_left(terms, now=now)
-    skipped: list[Skipped] = []
-    for file, reference, turn, reason, kept_for, obstacle, skill, level in FIRST_DOABLE.rows(
-        worker=worker_id, team=terms.team_id, minutes=minutes, now=now
-    ):
-        if not obstacle:
-            is_kept = kept_for == worker_id
-            return Following(file, receipts.write(turn=turn, reason=reason, is_kept=is_kept, skipped=skipped))
-        is_named = obstacle == Obstacle.SKILL
-        skipped.append(
-            Skipped(
-                reference,
-                obstacle,
-                skill=skill if is_named else "",
-                level=level if is_named else 0,
-                worker=kept_for if obstacle == Obstacle.KEPT else None,
-            )
-        )
-    return None
+    found = [_Doable(*row) for row in FIRST_DOABLE.rows(worker=worker_id, team=terms.team_id, minutes=minutes, now=now)]
+    doable = [each for each in found if not each.obstacle]
+    if not doable:
+        return None
+    mine = doable[_evenest(doable, worker_id=worker_id, team_id=terms.team_id)]
+    skipped = [each.as_skipped() for each in found[: found.index(mine)]]
+    is_kept = mine.kept_for == worker_id
+    return Following(mine.file, receipts.write(turn=mine.turn, reason=mine.reason, is_kept=is_kept, skipped=skipped))
+
+
+class _Doable(NamedTuple):
+    """A row of FIRST_DOABLE: what this person can do or, with an obstacle, what comes before it."""
+
+    file: int
+    reference: str
+    turn: int
+    due_at: datetime
+    received_at: datetime
+    weight: int
+    reason: str
+    kept_for: int | None
+    obstacle: str
+    skill: str
+    level: int
+
+    def as_skipped(self) -> Skipped:
+        obstacle = self.obstacle or Obstacle.SPREAD
+        if obstacle == Obstacle.SKILL:
+            return Skipped(self.reference, obstacle, skill=self.skill, level=self.level)
+        return Skipped(self.reference, obstacle, worker=self.kept_for if obstacle == Obstacle.KEPT else None)
+
+
+def _evenest(doable: list[_Doable], *, worker_id: int, team_id: int) -> int:
+    """The place of the one that this person gets (R7). What they got lately is asked only where there is a choice."""
+    equals = equals_of_first(_equal(each.turn, each.due_at, each.received_at, each.weight) for each in doable)
+    if len({each.weight for each in equals}) < 2:
+        return 0
+    lots = _lots(team_id)
+    even = mean_weight(lots.values())
+    return evenest(equals, excess=lots.get(worker_id, Lot()).excess(even), even=even)
+
+
+def _equal(turn: int, due_at: datetime, received_at: datetime, weight: int) -> Equal | None:
+    return Equal(due_at, received_at, weight) if turn == Turn.ORDINARY else None
+
+
+def _lots(team_id: int) -> dict[int, Lot]:
+    """Of everybody who is here, by person."""
+    return {worker: Lot(files, weight) for worker, files, weight in moves.rows(LOTS, {"team": team_id})}
 
 
 def fill_slot(slot_id: int, *, worker_id: int, terms: moves.Terms, cause: str, now: datetime) -> bool:
@@ -173,21 +217,25 @@ def refill(team_id: int, *, cause: str = "sweep", now: datetime | None = None) -
     also the RQ job; a job has no caller to bring the time, so `now` may be left out.
     """
     now = now or timezone.now()
-    if not hungry_teams(team_id, now=now):
-        return 0
-    with transaction.atomic():
-        terms = moves.take(team_id)
-        return fill_team(terms, cause=cause, now=now)
+    return _refill_hungry(team_id, cause=cause, now=now) if hungry_teams(team_id, now=now) else 0
+
+
+@act
+def _refill_hungry(team_id: int, *, cause: str, now: datetime) -> int:
+    return fill_team(moves.take(team_id), cause=cause, now=now)
 
 
 def fill_team(terms: moves.Terms, *, cause: str, now: datetime) -> int:
     """As `refill`, within a transaction that holds the queue already."""
-    hands, withheld = _hands(terms, now=now)
+    lots = _lots(terms.team_id)
+    even = mean_weight(lots.values())
+    hands, withheld = _hands(terms, excess={worker: lot.excess(even) for worker, lot in lots.items()}, now=now)
     candidates = _candidates(hands, {each.order[-1]: each.file_type for of in withheld.values() for each in of})
-    fills = match(hands, [candidate for candidate, _ in candidates.values()])
+    fills = match(hands, [candidate for candidate, _ in candidates.values()], even=even)
     if fills:
         written = receipts.of_fills(fills, hands, candidates, withheld, _heads(terms, now=now))
-        moves.fill([(fill.slot, fill.file) for fill in fills], receipts=written, cause=cause, now=now)
+        pairs = [(fill.slot, fill.file) for fill in fills]
+        moves.fill(pairs, receipts=written, cause=cause, held_back_until=_held_back_until(terms, now=now), now=now)
     return len(fills)
 
 
@@ -196,7 +244,9 @@ def hungry_teams(team_id: int | None = None, *, now: datetime) -> list[int]:
     return [row[0] for row in moves.rows(HUNGRY_TEAMS, {"team": team_id, "minutes": None, "now": now})]
 
 
-def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, list[Passed]]]:
+def _hands(
+    terms: moves.Terms, *, excess: dict[int, float], now: datetime
+) -> tuple[list[Hand], dict[int, list[Passed]]]:
     """Everybody with an empty slot and something they can do; and the waiting files withheld from each of them."""
     asked = {"team": terms.team_id, "size": terms.bin_size, "minutes": minutes_left(terms, now=now), "now": now}
     empty: defaultdict[int, list[EmptySlot]] = defaultdict(list)
@@ -213,6 +263,7 @@ def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, 
             tuple(empty[worker]),
             can_do=frozenset(types),
             passed_back=frozenset(each.order[-1] for each in withheld[worker]),
+            excess=excess.get(worker, 0.0),
         )
         for worker, types in moves.rows(ABILITIES, asked)
         if worker in empty
@@ -223,12 +274,14 @@ def _hands(terms: moves.Terms, *, now: datetime) -> tuple[list[Hand], dict[int, 
 def _candidates(hands: list[Hand], type_of: dict[int, int]) -> dict[int, tuple[Candidate, Told]]:
     """The first waiting files of each type, just as many as the best answer can depend on."""
     wanted = enough_candidates(hands, type_of)
-    return {
-        order[-1]: (Candidate(order[-1], file_type, order=tuple(order)), Told(reference, reason, kept_for))
-        for file_type, *order, reference, reason, kept_for in moves.rows(
-            CANDIDATES, [list(wanted), list(wanted.values())]
-        )
-    }
+    found = {}
+    for file_type, turn, due_at, received_at, file, weight, reference, reason, kept_for in moves.rows(
+        CANDIDATES, [list(wanted), list(wanted.values())]
+    ):
+        order = turn, due_at, received_at, file
+        equal = _equal(turn, due_at, received_at, weight)
+        found[file] = Candidate(file, file_type, order, weight, equal), Told(reference, reason, kept_for)
+    return found
 
 
 def _heads(terms: moves.Terms, *, now: datetime) -> list[Passed]:
@@ -247,11 +300,23 @@ def _heads(terms: moves.Terms, *, now: datetime) -> list[Passed]:
 
 def minutes_left(terms: moves.Terms, *, now: datetime) -> int | None:
     """Minutes to the end of work, in the last minutes of a shift in which the team lets only come what fits (R16); else None."""
+    ends_at = _end_of_work(terms, now=now)
+    if ends_at is None:
+        return None
+    left = int((ends_at - now).total_seconds() // 60)
+    return left if 0 <= left < terms.last_minutes else None
+
+
+def _held_back_until(terms: moves.Terms, *, now: datetime) -> datetime | None:
+    """The end of today's work, once it is past, where the last minutes before it kept slots empty (R16)."""
+    ends_at = _end_of_work(terms, now=now)
+    return ends_at if ends_at and ends_at <= now else None
+
+
+def _end_of_work(terms: moves.Terms, *, now: datetime) -> datetime | None:
+    """Today's, for a team to which it matters."""
     if not terms.last_minutes:
         return None
     calendar = Queue.objects.select_related("calendar__current").get(team=terms.team_id).calendar.hours()
     today = calendar.local_day(now)
-    if not calendar.is_working_day(today):
-        return None
-    left = int((calendar.end_of_work(today) - now).total_seconds() // 60)
-    return left if 0 <= left < terms.last_minutes else None
+    return calendar.end_of_work(today) if calendar.is_working_day(today) else None

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch import agreements, moves
+from dispatch.acts import act
 from dispatch.flow import ReasonMissing, Refused
 from dispatch.models import OPEN_STATES, Event, File
 from skills.models import Worker
@@ -64,6 +64,7 @@ class Outcome(NamedTuple):
     another: int
 
 
+@act
 def repromise(files: Collection[File], *, reason: str, by: Worker, now: datetime) -> Outcome:
     """Promise these files anew, from their receipt, by the agreements and calendar versions that hold now.
 
@@ -71,16 +72,15 @@ def repromise(files: Collection[File], *, reason: str, by: Worker, now: datetime
     ReasonMissing, and NotOpen when none is open.
     """
     cause = _cause(reason)
-    with transaction.atomic():
-        team_ids = sorted({file.team_id for file in files})
-        for team_id in team_ids:  # always in this order, so that two such acts never wait for each other
-            moves.take(team_id)
-        open_files = list(
-            File.objects.filter(pk__in=[file.pk for file in files], state__in=OPEN_STATES).select_related("file_type")
-        )
-        if not open_files:
-            raise NotOpen(_("None of these files is open any more, so their promises stay as they were."))
-        return _promise(open_files, agreements.book(team_ids), cause=cause, by=by, now=now)
+    team_ids = sorted({file.team_id for file in files})
+    for team_id in team_ids:  # always in this order, so that two such acts never wait for each other
+        moves.take(team_id)
+    open_files = list(
+        File.objects.filter(pk__in=[file.pk for file in files], state__in=OPEN_STATES).select_related("file_type")
+    )
+    if not open_files:
+        raise NotOpen(_("None of these files is open any more, so their promises stay as they were."))
+    return _promise(open_files, agreements.book(team_ids), cause=cause, by=by, now=now)
 
 
 def repromise_all(files: QuerySet[File], *, reason: str, by: Worker, now: datetime) -> Outcome:

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dispatch import flow, moves
+from dispatch.acts import act
 from dispatch.models import Event, File, Queue, ShelfPlace, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
@@ -22,6 +22,7 @@ class WakeImpossible(flow.Refused):
     """A file wakes later than now, and within a year."""
 
 
+@act
 def shelve(
     worker: Worker,
     position: int,
@@ -38,38 +39,68 @@ def shelve(
         raise flow.ReasonMissing(_("Say what this file waits on."))
     if not now < wake_at <= now + LONGEST:
         raise WakeImpossible(_("Choose a day to come, within a year, on which this file wakes."))
-    with transaction.atomic():
-        terms = moves.take(flow.team_of(worker))
-        slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
-        place = _free_place(worker)
-        flow.end_help([slot.file_id], cause=_("shelved"), by=by, now=now)
-        moves.place(
-            slot.file_id,
-            State.IN_SLOT,
-            State.SHELVED,
-            kind=Event.Kind.SHELVED,
-            by_id=by.pk,
-            cause=reason[:300],
-            now=now,
-        )
-        ShelfPlace.objects.create(
-            worker=worker, place=place, file_id=slot.file_id, reason=reason[:200], shelved_at=now, wake_at=wake_at
-        )
-        flow.fill_again(slot, worker=worker, terms=terms, cause="shelve", now=now)
+    terms = moves.take(flow.team_of(worker))
+    slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
+    place = _free_place(worker)
+    flow.end_help([slot.file_id], cause=_("shelved"), by=by, now=now)
+    moves.place(
+        slot.file_id,
+        State.IN_SLOT,
+        State.SHELVED,
+        kind=Event.Kind.SHELVED,
+        by_id=by.pk,
+        cause=reason[:300],
+        now=now,
+    )
+    ShelfPlace.objects.create(
+        worker=worker, place=place, file_id=slot.file_id, reason=reason[:200], shelved_at=now, wake_at=wake_at
+    )
+    flow.fill_again(slot, worker=worker, terms=terms, cause="shelve", now=now)
 
 
+@act
 def rouse(place: ShelfPlace, *, by: Worker | None, now: datetime) -> None:
     """The file goes to the head of the queue, before its day when somebody says so, and for a while only to its person."""
-    with transaction.atomic():
-        moves.take(place.file.team_id)
-        if not ShelfPlace.objects.filter(pk=place.pk).delete()[0]:
-            return
-        moves.place(
-            place.file_id, State.SHELVED, State.WAITING, kind=Event.Kind.WOKEN, by_id=by.pk if by else None, now=now
-        )
-        File.objects.filter(pk=place.file_id, expedite=False).update(turn=Turn.WOKEN)
-        keep(place.file_id, worker_id=place.worker_id, now=now)
-        wake(place.file.team_id)
+    moves.take(place.file.team_id)
+    if not ShelfPlace.objects.filter(pk=place.pk).delete()[0]:
+        return
+    moves.place(
+        place.file_id,
+        State.SHELVED,
+        State.WAITING,
+        kind=Event.Kind.WOKEN,
+        by_id=by.pk if by else None,
+        now=now,
+        left={
+            "worker": place.worker_id,
+            "reason": place.reason,
+            "shelved_at": place.shelved_at.isoformat(),
+            "wake_at": place.wake_at.isoformat(),
+        },
+    )
+    File.objects.filter(pk=place.file_id, expedite=False).update(turn=Turn.WOKEN)
+    keep(place.file_id, worker_id=place.worker_id, now=now)
+    wake(place.file.team_id)
+
+
+def lay_back(event: Event, *, by: Worker, now: datetime) -> None:
+    """The file that was roused is on the shelf again, until the day it had (R18). Raises ShelfFull. The caller holds the queue."""
+    assert event.file_id is not None  # its kind says so
+    assert event.receipt is not None
+    worker = Worker.objects.get(pk=event.receipt["worker"])
+    place = _free_place(worker)
+    moves.place(
+        event.file_id, State.WAITING, State.SHELVED, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk
+    )
+    File.objects.filter(pk=event.file_id).update(kept_for=None, kept_until=None)
+    ShelfPlace.objects.create(
+        worker=worker,
+        place=place,
+        file_id=event.file_id,
+        reason=event.receipt["reason"],
+        shelved_at=event.receipt["shelved_at"],
+        wake_at=event.receipt["wake_at"],
+    )
 
 
 def keep(file_id: int, *, worker_id: int, now: datetime) -> None:

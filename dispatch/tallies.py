@@ -1,7 +1,7 @@
 """A team's day in numbers, out of its tallies: no file is counted, whatever the number of files that wait.
 
-The tallies hold how many files wait by the quarter of an hour of their promise, and how many came in and were done by the
-quarter in which that happened. Days are those of the team's calendar.
+The tallies hold how many files wait by the quarter of an hour of their promise, and how many came in and were done, and how long
+slots were empty while work for them waited, by the quarter in which that happened. Days are those of the team's calendar.
 """
 
 from collections import defaultdict
@@ -32,8 +32,11 @@ WITH waiting AS (
 ), today AS (
     SELECT coalesce(sum(count) FILTER (WHERE kind = 'logged'), 0) AS logged,
         coalesce(sum(count) FILTER (WHERE kind = 'done'), 0) AS done,
-        coalesce(sum(count) FILTER (WHERE kind = 'right'), 0) AS right_first_time
-    FROM dispatch_tally WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right') AND quarter_at >= %(today)s
+        coalesce(sum(count) FILTER (WHERE kind = 'right'), 0) AS right_first_time,
+        coalesce(sum(count) FILTER (WHERE kind = 'empty'), 0) AS empty,
+        coalesce(sum(count) FILTER (WHERE kind = 'late'), 0) AS late
+    FROM dispatch_tally
+    WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right', 'empty', 'late') AND quarter_at >= %(today)s
 ), still_to_come AS (
     SELECT count(*) AS number FROM dispatch_file
     WHERE team_id = %(team)s AND state = 'waiting' AND due_at >= %(now)s AND due_at < %(next_quarter)s
@@ -41,7 +44,7 @@ WITH waiting AS (
     SELECT received_at, due_at FROM dispatch_file WHERE team_id = %(team)s AND state = 'waiting' ORDER BY received_at LIMIT 1
 )
 SELECT waiting.number, due_by_now - still_to_come.number, due_before_today, due_today, due_next, logged, done, right_first_time,
-    received_at, due_at
+    empty, late, received_at, due_at
 FROM waiting CROSS JOIN today CROSS JOIN still_to_come LEFT JOIN oldest ON TRUE
 """
 
@@ -71,6 +74,8 @@ class Day(NamedTuple):
     logged: int
     done: int
     right_first_time: int
+    empty_milliseconds: int  # that slots were empty while work for them waited
+    late_refills: int  # that took more than two seconds of it
     oldest_received_at: datetime | None
     oldest_due_at: datetime | None
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from dispatch import moves
+from dispatch.acts import act
 from dispatch.hours import Texts
 from dispatch.models import OPEN_STATES, CalendarVersion, File, Queue, WorkCalendar
 from skills.models import Worker
@@ -46,21 +47,21 @@ def make(name: str, timetable: Timetable, *, by: Worker | None = None, now: date
     return calendar
 
 
+@act
 def change(calendar: WorkCalendar, timetable: Timetable, *, by: Worker | None = None, now: datetime) -> bool:
     """The next version, in force from now on; whether anything is different at all, else there is none.
 
     No promise is touched. Boards of the teams that work by it are drawn again. Raises ValueError for hours that cannot be
     worked.
     """
-    with transaction.atomic():
-        locked = WorkCalendar.objects.select_for_update(of=("self",)).select_related("current").get(pk=calendar.pk)
-        if timetable == timetable_of(locked.current):
-            return False
-        version = timetable.version(calendar=locked, number=locked.current.number + 1, made_by=by, made_at=now)
-        version.save(force_insert=True)
-        WorkCalendar.objects.filter(pk=calendar.pk).update(current=version)
-        for team_id in Queue.objects.filter(calendar=calendar).order_by("team").values_list("team", flat=True):
-            moves.take(team_id)
+    locked = WorkCalendar.objects.select_for_update(of=("self",)).select_related("current").get(pk=calendar.pk)
+    if timetable == timetable_of(locked.current):
+        return False
+    version = timetable.version(calendar=locked, number=locked.current.number + 1, made_by=by, made_at=now)
+    version.save(force_insert=True)
+    WorkCalendar.objects.filter(pk=calendar.pk).update(current=version)
+    for team_id in Queue.objects.filter(calendar=calendar).order_by("team").values_list("team", flat=True):
+        moves.take(team_id)
     calendar.current = version
     return True
 

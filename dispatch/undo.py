@@ -8,11 +8,11 @@ the file waits at the head of the queue, kept for its person while they can. Not
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from dispatch import flow, moves, repromise, shelf
+from dispatch.acts import act
 from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
@@ -32,6 +32,7 @@ class CannotBeUndone(flow.Refused):
     """Some acts are no person's, or were undone already."""
 
 
+@act
 def undo(event: Event, *, by: Worker, now: datetime) -> None:
     """Take this act back. Raises NotYours, TooLate, CannotBeUndone, and nothing is changed then."""
     compensate = COMPENSATIONS.get(event.kind)
@@ -41,13 +42,12 @@ def undo(event: Event, *, by: Worker, now: datetime) -> None:
         raise NotYours(_("Only who did this can undo it."))
     if now - event.at > WITHIN:
         raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
-    with transaction.atomic():
-        moves.take(event.team_id)
-        if Event.objects.filter(undoes=event).exists():
-            raise CannotBeUndone(_("This was undone already."))
-        _insist_that_nothing_followed(event)
-        compensate(event, by, now)
-        wake(event.team_id)
+    moves.take(event.team_id)
+    if Event.objects.filter(undoes=event).exists():
+        raise CannotBeUndone(_("This was undone already."))
+    _insist_that_nothing_followed(event)
+    compensate(event, by, now)
+    wake(event.team_id)
 
 
 def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
@@ -175,6 +175,10 @@ def _be_away(event: Event, by: Worker, now: datetime) -> None:
     flow.away(_worker_of(event), note=_("undone"), by=by, now=now)
 
 
+def _lay_back(event: Event, by: Worker, now: datetime) -> None:
+    shelf.lay_back(event, by=by, now=now)
+
+
 def _promise_as_before(event: Event, by: Worker, now: datetime) -> None:
     repromise.take_back(event, by=by, now=now)
 
@@ -185,6 +189,7 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.DONE: _take_back,
     Event.Kind.PASSED_BACK: _take_back,
     Event.Kind.SHELVED: _take_back,
+    Event.Kind.WOKEN: _lay_back,
     Event.Kind.WITHDRAWN: _take_back,
     Event.Kind.STUCK: _resume,
     Event.Kind.ANSWERED: _unanswer,

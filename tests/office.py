@@ -6,7 +6,7 @@ from itertools import count
 from django.utils.text import slugify
 
 from dispatch import flow, timetables
-from dispatch.models import Event, File, FileType, Queue, Slot, WorkCalendar
+from dispatch.models import Event, File, FileType, PassBack, Queue, Slot, WorkCalendar
 from dispatch.timetables import Timetable
 from skills.models import Competence, Level, Role, Skill, Team, Worker
 
@@ -103,10 +103,22 @@ def log(
     ]
 
 
+def was_passed_back(file: File, worker: Worker) -> None:
+    """As if this person had given the file back some time ago."""
+    PassBack.objects.create(file=file, worker=worker, reason="not mine", at=NOW)
+    File.objects.filter(pk=file.pk).update(was_passed_back=True)
+
+
 def in_bin(worker: Worker) -> list[str]:
     """References by position, empty ones as ''."""
     slots = Slot.objects.filter(bin=worker.pk).select_related("file").order_by("position")
     return [slot.file.reference if slot.file else "" for slot in slots]
+
+
+def next_position(worker: Worker) -> int:
+    """The oldest filled slot, which is next."""
+    filled = Slot.objects.filter(bin=worker.pk, file__isnull=False).order_by("filled_at", "position")
+    return filled.values_list("position", flat=True)[0]
 
 
 def story(file: File) -> list[str]:

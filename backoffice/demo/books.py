@@ -44,6 +44,10 @@ def write(office: Office, past: Past) -> None:
     for desk in past.desks.values():
         desk.worker.is_present, desk.worker.away_until = desk.is_present, desk.away_until
     _write_office(office)
+    bins = office.bins
+    for each in bins:
+        each.lately_files, each.lately_weight = past.desks[each.worker_id].lately
+    Bin.objects.bulk_create(bins)
     _copy_models(past.files)
     _copy("dispatch_event", Entry._fields, past.events)
     PassBack.objects.bulk_create(past.pass_backs)
@@ -72,7 +76,6 @@ def _write_office(office: Office) -> None:
     FileType.objects.bulk_create([work.file_type for work in office.work])
     ChecklistItem.objects.bulk_create(office.checklist)
     Agreement.objects.bulk_create(office.agreements)
-    Bin.objects.bulk_create(office.bins)
 
 
 def _copy_models(rows: Sequence[models.Model]) -> None:

@@ -27,6 +27,7 @@ from dispatch import receipts
 from dispatch.matching import Candidate, EmptySlot, Fill, Hand, enough_candidates, match
 from dispatch.models import Event, File, PassBack, Slot, State, Turn
 from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
+from dispatch.spread import Equal, Lot, mean_weight
 from skills.models import Role, Skill, Worker
 
 SIGMA = 0.7
@@ -42,6 +43,7 @@ PASS_BACK_REASONS = (
     "Wrote the first answer myself",
 )
 FIRST_REFERENCE = 20_000
+NOTHING_YET = Lot()
 
 
 class Entry(NamedTuple):
@@ -75,6 +77,7 @@ class Desk:
     away_until: datetime | None = None
     plan: int = 0
     passed_back: set[int] = field(default_factory=set)
+    lately: Lot = NOTHING_YET  # as the bin remembers it
 
     @property
     def worker(self) -> Worker:
@@ -93,9 +96,8 @@ class Desk:
     def empty(self) -> tuple[EmptySlot, ...]:
         return tuple(EmptySlot(slot.empty_since, slot.pk) for slot in self.slots if slot.empty_since)
 
-    @property
-    def hand(self) -> Hand:
-        return Hand(self.worker.pk, self.empty, can_do=self.can_do, passed_back=frozenset(self.passed_back))
+    def hand(self, *, excess: float) -> Hand:
+        return Hand(self.worker.pk, self.empty, self.can_do, passed_back=frozenset(self.passed_back), excess=excess)
 
 
 class Past:
@@ -161,6 +163,8 @@ class Past:
             expedite=bool(arrival.expedite_reason),
             turn=Turn.EXPEDITE if arrival.expedite_reason else Turn.ORDINARY,
             expedite_reason=arrival.expedite_reason,
+            was_passed_back=False,
+            queued_at=at,
         )
         self.files.append(file)
         self._note(Event.Kind.LOGGED, file, State.WAITING, by=self._intake, at=at)
@@ -230,6 +234,7 @@ class Past:
         file.done_at, file.done_by_id = at, desk.worker.pk
         file.right_first_time = self._rng.random() < RIGHT_FIRST_TIME
         self._note(Event.Kind.DONE, file, State.DONE, desk=desk, slot=slot, by=desk.worker.pk, at=at)
+        desk.lately = desk.lately.followed_by(file.weight)
         _empty(slot, at)
         self._go_on(desk, at, cause="done")
 
@@ -240,6 +245,7 @@ class Past:
         reason = self._rng.choice(PASS_BACK_REASONS)
         file_id = self._file(slot).pk
         self.pass_backs.append(PassBack(file_id=file_id, worker=desk.worker, reason=reason, at=at))
+        self._file(slot).was_passed_back = True
         desk.passed_back.add(file_id)
         self._give_back(slot, desk, Event.Kind.PASSED_BACK, cause=reason, at=at)
         self._go_on(desk, at, cause="pass back")
@@ -258,14 +264,14 @@ class Past:
             self._fill(desks, at, cause=cause)
 
     def _fill(self, desks: list[Desk], at: datetime, *, cause: str) -> None:
-        hands = [desk.hand for desk in desks]
+        lots = {desk: self._lot(desk) for desk in self._team[desks[0].team_id] if desk.is_present}
+        even = mean_weight(lots.values())
+        hands = [desk.hand(excess=lots[desk].excess(even)) for desk in desks]
         passed_back = (self.files[pk - 1] for desk in desks for pk in desk.passed_back)
         type_of = {file.pk: file.file_type_id for file in passed_back if file.state == State.WAITING}
         wanted = enough_candidates(hands, type_of).items()
-        candidates = [
-            Candidate(order[-1], kind, order) for kind, most in wanted for order in self._waiting[kind][:most]
-        ]
-        fills = match(hands, candidates)
+        candidates = [self._candidate(kind, order) for kind, most in wanted for order in self._waiting[kind][:most]]
+        fills = match(hands, candidates, even=even)
         for fill, receipt in zip(fills, self._receipts(fills, hands, candidates, desks), strict=True):
             desk, file = self.desks[fill.worker], self.files[fill.file - 1]
             slot = next(slot for slot in desk.slots if slot.pk == fill.slot)
@@ -284,6 +290,15 @@ class Past:
             )
         for desk in desks:
             self._look_ahead(desk, at)
+
+    def _lot(self, desk: Desk) -> Lot:
+        held = [self._file(slot).weight for slot in desk.held]
+        return Lot(desk.lately.files + len(held), desk.lately.weight + sum(held))
+
+    def _candidate(self, kind: int, order: Order) -> Candidate:
+        turn, due_at, received_at, pk = order
+        weight = self.files[pk - 1].weight
+        return Candidate(pk, kind, order, weight, Equal(due_at, received_at, weight) if turn == Turn.ORDINARY else None)
 
     def _receipts(
         self, fills: list[Fill], hands: list[Hand], candidates: list[Candidate], desks: list[Desk]
@@ -315,6 +330,7 @@ class Past:
     def _give_back(self, slot: Slot, desk: Desk, kind: str, *, cause: str, at: datetime) -> None:
         file = self._file(slot)
         self._note(kind, file, State.WAITING, desk=desk, slot=slot, by=desk.worker.pk, cause=cause, at=at)
+        file.queued_at = at
         insort(self._waiting[file.file_type_id], _order(file))
         _empty(slot, at)
 

@@ -15,7 +15,11 @@ from skills.models import Team, Worker
 
 
 class Bin(models.Model):
-    """A worker's slots. `size` is copied into every slot by the database, which refuses a position above it."""
+    """A worker's slots. `size` is copied into every slot by the database, which refuses a position above it.
+
+    `lately_files` and `lately_weight` are the files that left this bin as done and their weight, each counting less with every
+    one that followed; refill alone looks at them (R7).
+    """
 
     worker = models.OneToOneField(
         Worker,
@@ -25,6 +29,8 @@ class Bin(models.Model):
         related_name="bin",
     )
     size = models.PositiveSmallIntegerField(_("slots"))
+    lately_files = models.FloatField(default=0, db_default=0, editable=False)
+    lately_weight = models.FloatField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("bin")

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from dispatch.models.terms import EARLIEST_RECEIPT, CalendarVersion, Customer, FileType
@@ -78,6 +79,8 @@ class File(models.Model):
         Worker, verbose_name=_("kept for"), on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     kept_until = models.DateTimeField(_("kept until"), null=True)
+    was_passed_back = models.BooleanField(default=False, db_default=False, editable=False)
+    queued_at = models.DateTimeField(_("in the queue since"), db_default=Now(), editable=False)
     rework_of = models.ForeignKey(
         "self", verbose_name=_("rework of"), on_delete=models.PROTECT, null=True, related_name="reworks"
     )
@@ -121,6 +124,7 @@ class File(models.Model):
                 condition=Q(state="waiting"),
             ),
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
+            models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
             models.Index(
                 fields=["team"],
                 name="open_expedites",
@@ -261,7 +265,9 @@ class Event(models.Model):
 class Tally(models.Model):
     """Counts of files by quarter of an hour, kept by every act, so that a board costs the same at any size.
 
-    waiting: by the quarter their promise falls in. logged, done, right: by the quarter it happened in. The ledger recounts them.
+    waiting: by the quarter their promise falls in. logged, done, right: by the quarter it happened in. empty: milliseconds that
+    slots were empty while work for them waited, and late: refills that took more than two seconds of it, by the quarter of the
+    refill. The ledger recounts them.
     """
 
     class Kind(models.TextChoices):
@@ -269,6 +275,8 @@ class Tally(models.Model):
         LOGGED = "logged"
         DONE = "done"
         RIGHT = "right"
+        EMPTY = "empty"
+        LATE = "late"
 
     pk = models.CompositePrimaryKey("team", "kind", "quarter_at")
     team = models.ForeignKey(

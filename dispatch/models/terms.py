@@ -140,6 +140,7 @@ class Queue(models.Model):
         default=0,
         help_text=_("A file whose usual time still fits comes all the same."),
     )
+    changed_at = models.DateTimeField(_("who can do what changed"), null=True, editable=False)
     wall_secret = models.CharField(_("secret of the wall link"), max_length=64, default=new_secret, unique=True)
 
     class Meta:

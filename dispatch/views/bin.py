@@ -164,7 +164,7 @@ def take_back(request: HttpRequest, place: int) -> HttpResponse:
             return _("%(reference)s waits at the head of the queue, kept for you.")
         return _("%(reference)s waits at the head of the queue.")
 
-    return _answer(request, act)
+    return _answer(request, act, kind=Event.Kind.WOKEN)
 
 
 @_verb

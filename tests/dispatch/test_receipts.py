@@ -126,7 +126,7 @@ def random_office(team, *, rng, people):
         for _ in range(30)
     ]
     for file in rng.sample(files, 8):
-        PassBack.objects.create(file=file, worker=rng.choice(workers), reason="not mine", at=NOW)
+        office.was_passed_back(file, rng.choice(workers))
     for file in rng.sample(files, 4):
         kept = {"kept_for": rng.choice(workers), "kept_until": NOW + timedelta(minutes=rng.choice([-1, 60]))}
         File.objects.filter(pk=file.pk).update(turn=Turn.WOKEN, **kept)

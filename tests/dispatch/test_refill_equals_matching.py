@@ -1,4 +1,4 @@
-"""One empty slot, two ways (R3 to R6, R13, R14, R16): the SQL that done uses gives just what the pure matching gives."""
+"""One empty slot, two ways (R3 to R7, R13, R14, R16): the SQL that done uses gives just what the pure matching gives."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dispatch import moves
 from dispatch.matching import Candidate, EmptySlot, Hand, match
-from dispatch.models import File, FileType, PassBack, Queue
+from dispatch.models import Bin, File, FileType, PassBack, Queue, Turn
 from dispatch.refill import first_doable
+from dispatch.spread import Equal
 from skills.models import Level, Worker
 from tests import office
 from tests.office import NOW
@@ -22,6 +23,8 @@ FILE = st.fixed_dictionaries(
     {
         "kind": st.integers(0, 3),
         "days_ago": st.integers(0, 3),
+        "minutes_ago": st.sampled_from([0, 10, 45, 61, 90]),
+        "weight": st.sampled_from([1, 1, 2, 5]),
         "urgent": st.sampled_from([False, False, False, True]),
         "woken": st.booleans(),
         "passed_back_by": st.sets(st.integers(0, 1)),
@@ -39,17 +42,29 @@ FILE = st.fixed_dictionaries(
     least=st.sampled_from("ILUO"),
     minutes_left=st.sampled_from([None, 5, 15, 25]),
     present=st.booleans(),
+    lately=st.tuples(*[st.lists(st.integers(1, 5), max_size=6)] * 2),
 )
 def test_first_doable_is_the_matching_of_one_slot(
-    files: list[dict[str, Any]], levels: tuple[str, str], least: str, minutes_left: int | None, present: bool
+    files: list[dict[str, Any]],
+    levels: tuple[str, str],
+    least: str,
+    minutes_left: int | None,
+    present: bool,
+    lately: tuple[list[int], list[int]],
 ) -> None:
     with transaction.atomic():
-        compare(files, levels, least=least, minutes_left=minutes_left, present=present)
+        compare(files, levels, least=least, minutes_left=minutes_left, present=present, lately=lately)
         transaction.set_rollback(True)
 
 
 def compare(
-    files: list[dict[str, Any]], levels: tuple[str, str], *, least: str, minutes_left: int | None, present: bool
+    files: list[dict[str, Any]],
+    levels: tuple[str, str],
+    *,
+    least: str,
+    minutes_left: int | None,
+    present: bool,
+    lately: tuple[list[int], list[int]],
 ) -> None:
     last_minutes = 30 if minutes_left else 0
     team = office.team(expedite_limit=99, last_minutes=last_minutes)
@@ -65,12 +80,15 @@ def compare(
     ada = office.worker("Ada", team, present=False, **skills)
     ben = office.worker("Ben", team, present=False)
     Worker.objects.filter(pk=ada.pk).update(is_present=present)
+    Worker.objects.filter(pk=ben.pk).update(is_present=True)
+    for who, weights in zip((ada, ben), lately, strict=True):
+        Bin.objects.filter(pk=who.pk).update(lately_files=len(weights), lately_weight=sum(weights))
 
     for plan in files:
         [file] = office.log(
             kinds[plan["kind"]],
             now=now,
-            received_at=now - timedelta(days=plan["days_ago"]),
+            received_at=now - timedelta(days=plan["days_ago"], minutes=plan["minutes_ago"]),
             expedite_reason="court" if plan["urgent"] else "",
         )
         kept = (ada, ben)[plan["kept_for"]] if plan["kept_for"] is not None else None
@@ -78,9 +96,10 @@ def compare(
             turn=0 if plan["urgent"] else 1 if plan["woken"] else 2,
             kept_for=kept,
             kept_until=now + timedelta(minutes=plan["kept_minutes"]) if kept else None,
+            weight=plan["weight"],
         )
         for who in plan["passed_back_by"]:
-            PassBack.objects.create(file=file, worker=(ada, ben)[who], reason="no", at=now)
+            office.was_passed_back(file, (ada, ben)[who])
 
     fits = {"Claim", "Hull", "Cargo", "Quick"}
     if minutes_left is not None and minutes_left < last_minutes:
@@ -95,9 +114,21 @@ def compare(
     waiting = list(File.objects.filter(state="waiting"))
     withheld = set(PassBack.objects.filter(worker=ada).values_list("file", flat=True))
     withheld |= {f.pk for f in waiting if f.kept_for_id not in (None, ada.pk) and f.kept_until > now}
-    hand = Hand(ada.pk, (EmptySlot(now, 1),), frozenset(can_do), frozenset(withheld))
-    candidates = [Candidate(f.pk, f.file_type_id, (f.turn, f.due_at, f.received_at, f.pk)) for f in waiting]
-    expected = [fill.file for fill in match([hand], candidates)]
+    here = [weight for weights in (lately if present else lately[1:]) for weight in weights]
+    even = sum(here) / len(here) if here else 1.0
+    excess = sum(lately[0]) - len(lately[0]) * even
+    hand = Hand(ada.pk, (EmptySlot(now, 1),), frozenset(can_do), frozenset(withheld), excess=excess)
+    candidates = [
+        Candidate(
+            f.pk,
+            f.file_type_id,
+            (f.turn, f.due_at, f.received_at, f.pk),
+            f.weight,
+            Equal(f.due_at, f.received_at, f.weight) if f.turn == Turn.ORDINARY else None,
+        )
+        for f in waiting
+    ]
+    expected = [fill.file for fill in match([hand], candidates, even=even)]
 
     terms = moves.take(team.pk)
     assert terms.last_minutes == Queue.objects.get(team=team).last_minutes == last_minutes

@@ -109,6 +109,32 @@ def test_r18_start_and_expedite_and_log_and_back(ada, team):
     assert not any(office.in_bin(ada))
 
 
+def test_r18_what_was_taken_from_the_shelf_by_hand_lies_there_again_until_its_day(ada):
+    tomorrow = NOW + timedelta(days=1)
+    shelf.shelve(ada, 1, reason="broker", wake_at=tomorrow, by=ada, now=NOW)
+    place = ShelfPlace.objects.get()
+    Queue.objects.update(bin_size=1)  # so that it stays in the queue
+    shelf.rouse(place, by=ada, now=NOW)
+    undo_last("woken", ada)
+    again = ShelfPlace.objects.get()
+    assert (again.file, again.worker, again.reason, again.wake_at, again.shelved_at) == (
+        place.file, ada, "broker", tomorrow, NOW
+    )  # fmt: skip
+    assert shelf.rouse_due(now=tomorrow) == 1
+
+
+def test_r18_the_shelf_is_no_fuller_for_an_undo(ada):
+    """R13: the team allows fewer meanwhile."""
+    tomorrow = NOW + timedelta(days=1)
+    for position in (1, 2):
+        shelf.shelve(ada, position, reason="broker", wake_at=tomorrow, by=ada, now=NOW)
+    shelf.rouse(ShelfPlace.objects.first(), by=ada, now=NOW)
+    Queue.objects.update(shelf_limit=1)
+    with pytest.raises(shelf.ShelfFull):
+        undo_last("woken", ada)
+    assert ShelfPlace.objects.count() == 1
+
+
 def test_r18_a_help_call_that_was_ended_is_open_again(ada):
     call = andon.stuck(ada, 1, reason="x", by=ada, now=NOW)
     andon.end(call, cause="form unclear", by=ada, now=NOW)
