@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from dispatch import flow, rights, undo
+from dispatch import flow, repromise, rights, undo
 from dispatch.models import Event, File, State
 from dispatch.stories import Story, story
 from dispatch.views.typed import number
@@ -35,8 +35,18 @@ def _expedite(file: File, reason: str, by: Worker, now: datetime) -> File:
     return file
 
 
-ACTS: dict[str, Act] = {"withdraw": _withdraw, "rework": _rework, "expedite": _expedite}
-UNDOABLE = {Event.Kind.LOGGED, Event.Kind.WITHDRAWN, Event.Kind.EXPEDITED}
+def _repromise(file: File, reason: str, by: Worker, now: datetime) -> File:
+    if not repromise.repromise([file], reason=reason, by=by, now=now).files:
+        raise AsPromised(_("Its promise is just what would be promised now, so it stays as it was."))
+    return file
+
+
+class AsPromised(flow.Refused):
+    """Promised anew, it would be promised the same."""
+
+
+ACTS: dict[str, Act] = {"withdraw": _withdraw, "rework": _rework, "expedite": _expedite, "repromise": _repromise}
+UNDOABLE = {Event.Kind.LOGGED, Event.Kind.WITHDRAWN, Event.Kind.EXPEDITED, Event.Kind.REPROMISED}
 
 
 @rights.only(rights.may_see_files)
@@ -69,6 +79,7 @@ _SAID: dict[str, Callable[[], str]] = {
     "withdraw": lambda: _("%(reference)s is withdrawn."),
     "rework": lambda: _("%(reference)s is logged for the rework, with a promise of its own."),
     "expedite": lambda: _("%(reference)s goes before all others now."),
+    "repromise": lambda: _("%(reference)s is promised anew."),
 }
 
 
@@ -118,7 +129,8 @@ def _acts(person: Worker, found: File) -> list[str]:
         return ["rework"]
     if found.state == State.WITHDRAWN:
         return []
-    return ["expedite", "withdraw"] if found.state == State.WAITING and not found.expedite else ["withdraw"]
+    may_go_first = found.state == State.WAITING and not found.expedite
+    return [*(["expedite"] if may_go_first else []), "repromise", "withdraw"]
 
 
 def _undoable(shown: Story) -> int | None:

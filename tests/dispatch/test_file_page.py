@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dispatch import flow, ledger
+from dispatch import flow, ledger, timetables
 from dispatch.models import Event, File, State
 from dispatch.refill import refill
+from dispatch.timetables import Timetable
 from tests import office
 from tests.dispatch.test_bin_page import text
 from tests.office import NOW
@@ -67,7 +68,7 @@ def test_everybody_who_works_here_may_see_it(client, claim, role):
     assert "In the central queue." in seen_by(client, office.person("Somebody", role), office.log(claim)[0])
 
 
-@pytest.mark.parametrize("name", ["withdraw", "rework", "expedite"])
+@pytest.mark.parametrize("name", ["withdraw", "rework", "expedite", "repromise"])
 @pytest.mark.parametrize(
     ("role", "leads", "may"),
     [
@@ -124,11 +125,26 @@ def test_expedite_shows_its_reason_and_can_be_undone_for_a_minute(client, claim,
     act(client, leader, file, "expedite", reason="court date tomorrow")
     page = client.get(address(file))
     assert "Expedited: court date tomorrow" in text(page)
-    assert page.context["acts"] == ["withdraw"]
+    assert page.context["acts"] == ["repromise", "withdraw"]
     with time_machine.travel(LATER + timedelta(seconds=61), tick=False):
         assert client.get(address(file)).context["undoable"] is None
         answer = client.post(address(file), {"act": "undo", "event": page.context["undoable"]})
         assert answer.status_code == 409
+
+
+def test_a_promise_made_anew_keeps_the_old_one_in_the_story_and_can_be_undone(client, claim, leader):
+    file = office.log(claim)[0]
+    answer = act(client, leader, file, "repromise", reason="the holiday was forgotten")
+    assert answer.status_code == 409  # it would be just the same
+    timetables.change(office.calendar(), Timetable("Europe/Paris", exceptions={"2026-03-10": []}), now=NOW)
+    assert act(client, leader, file, "repromise", reason="the holiday was forgotten").status_code == 303
+    promised = File.objects.get(pk=file.pk).due_at
+    assert promised == file.due_at + timedelta(days=1)
+    page = client.get(address(file))
+    assert "the holiday was forgotten" in text(page)
+    assert "instead of Tue 24 Mar 2026" in text(page)
+    client.post(address(file), {"act": "undo", "event": page.context["undoable"]})
+    assert File.objects.get(pk=file.pk).due_at == file.due_at
 
 
 def test_rework_is_a_linked_file(client, team, claim, leader):
@@ -143,7 +159,7 @@ def test_rework_is_a_linked_file(client, team, claim, leader):
     assert f"Reworked as {again.reference}" in text(client.get(address(file)))
 
 
-@pytest.mark.parametrize("name", ["withdraw", "expedite"])
+@pytest.mark.parametrize("name", ["withdraw", "expedite", "repromise"])
 def test_422_without_a_reason_and_what_was_typed_is_still_there(client, claim, leader, name):
     file = office.log(claim)[0]
     answer = act(client, leader, file, name, reason="  ")
