@@ -33,7 +33,7 @@ from skills.models import Worker
 
 LISTEN_VARIABLE = "THREESLOT_LISTEN_FD"
 READY_SECONDS = 60
-SETTLED_SECONDS = 30  # who lived this long is started again without a pause
+SETTLED_SECONDS = 5  # who lived this long is started again without a pause: starting takes a second or two of work
 LONGEST_PAUSE = 10.0
 
 
@@ -119,9 +119,12 @@ class Family:
         """Start again whoever dies, until a signal comes."""
         while True:
             time.sleep(0.3)
-            self._keep_servers()
-            for member in self.members:
-                self._keep_member(member)
+            self.look()
+
+    def look(self) -> None:
+        self._keep_servers()
+        for member in self.members:
+            self._keep_member(member)
 
     def _keep_servers(self) -> None:
         try:
@@ -213,8 +216,7 @@ def _announce(address: str, family: Family) -> None:
         if time.monotonic() > deadline:
             say(f"Threeslot is up at {address}, but not ready: {states or 'it does not answer'}")
             return
-        for member in family.members:
-            family._keep_member(member)
+        family.look()
         time.sleep(0.15)
     say(f"Threeslot is ready at {address}")
     if _has_demo_people():
