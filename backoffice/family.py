@@ -20,12 +20,10 @@ import time
 from dataclasses import dataclass
 from types import FrameType
 
-import django_rq
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
-from redis import RedisError
 
 from backoffice import demo, embedded, lifeline
 from backoffice.demo.office import PASSWORD
@@ -139,9 +137,10 @@ class Family:
         now = time.monotonic()
         if member.process and (code := member.process.poll()) is not None:
             member.falls = 0 if now - member.started_at > SETTLED_SECONDS else member.falls + 1
-            pause = min(0.25 * 2**member.falls, LONGEST_PAUSE) if member.falls > 1 else 0.0
-            say(f"{member.name} ended ({_how(code)}). Starting it again{f' in {pause:g} s' if pause else ''}.")
-            member.process, member.start_at = None, now + pause
+            distance = min(0.25 * 2**member.falls, LONGEST_PAUSE) if member.falls > 1 else 0.0  # from start to start
+            member.process, member.start_at = None, max(now, member.started_at + distance)
+            pause = member.start_at - now
+            say(f"{member.name} ended ({_how(code)}). Starting it again{f' in {pause:.1f} s' if pause else ''}.")
         if not member.process and now >= member.start_at:
             self._start(member)
 
@@ -283,14 +282,3 @@ def listen(patience: float = 0) -> socket.socket:
                 continue
             why = "is taken by another program" if busy else f"cannot be listened on ({error})"
             raise CommandError(f"Port {port} of {host} {why}. Choose another one: make run PORT=8001") from None
-
-
-def await_redis() -> None:
-    """Return when Redis answers."""
-    while True:
-        try:
-            django_rq.get_connection("default").ping()
-        except RedisError:
-            time.sleep(0.5)
-        else:
-            return

@@ -38,4 +38,6 @@ def is_away(fault: BaseException | None) -> bool:
         return False
     if cause.pgcode:
         return cause.pgcode.startswith(AWAY)
-    return isinstance(cause, (psycopg2.InterfaceError, psycopg2.OperationalError)) or type(cause) is psycopg2.DatabaseError
+    return (
+        isinstance(cause, (psycopg2.InterfaceError, psycopg2.OperationalError)) or type(cause) is psycopg2.DatabaseError
+    )

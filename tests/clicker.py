@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
-FORM = re.compile(r'<form[^>]* action="(/bin/(?:help/\d+/|\d/)?([a-z-]+)/)"[^>]*>(.*?)</form>', re.DOTALL)
+FORM = re.compile(r'<form[^>]* action="(/bin/(?:help/\d+/|shelf/\d+/|\d/)?([a-z-]+)/)"[^>]*>(.*?)</form>', re.DOTALL)
 FIELD = re.compile(r'name="(file|reference|confirmed)" value="([^"]*)"')
 PATIENCE = 20  # seconds
 
