@@ -20,12 +20,10 @@ import time
 from dataclasses import dataclass
 from types import FrameType
 
-import django_rq
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
-from redis import RedisError
 
 from backoffice import demo, embedded, lifeline
 from backoffice.demo.office import PASSWORD
@@ -33,7 +31,7 @@ from skills.models import Worker
 
 LISTEN_VARIABLE = "THREESLOT_LISTEN_FD"
 READY_SECONDS = 60
-SETTLED_SECONDS = 30  # who lived this long is started again without a pause
+SETTLED_SECONDS = 5  # who lived this long is started again without a pause: starting takes a second or two of work
 LONGEST_PAUSE = 10.0
 
 
@@ -119,9 +117,12 @@ class Family:
         """Start again whoever dies, until a signal comes."""
         while True:
             time.sleep(0.3)
-            self._keep_servers()
-            for member in self.members:
-                self._keep_member(member)
+            self.look()
+
+    def look(self) -> None:
+        self._keep_servers()
+        for member in self.members:
+            self._keep_member(member)
 
     def _keep_servers(self) -> None:
         try:
@@ -136,9 +137,10 @@ class Family:
         now = time.monotonic()
         if member.process and (code := member.process.poll()) is not None:
             member.falls = 0 if now - member.started_at > SETTLED_SECONDS else member.falls + 1
-            pause = min(0.25 * 2**member.falls, LONGEST_PAUSE) if member.falls > 1 else 0.0
-            say(f"{member.name} ended ({_how(code)}). Starting it again{f' in {pause:g} s' if pause else ''}.")
-            member.process, member.start_at = None, now + pause
+            distance = min(0.25 * 2**member.falls, LONGEST_PAUSE) if member.falls > 1 else 0.0  # from start to start
+            member.process, member.start_at = None, max(now, member.started_at + distance)
+            pause = member.start_at - now
+            say(f"{member.name} ended ({_how(code)}). Starting it again{f' in {pause:.1f} s' if pause else ''}.")
         if not member.process and now >= member.start_at:
             self._start(member)
 
@@ -213,8 +215,7 @@ def _announce(address: str, family: Family) -> None:
         if time.monotonic() > deadline:
             say(f"Threeslot is up at {address}, but not ready: {states or 'it does not answer'}")
             return
-        for member in family.members:
-            family._keep_member(member)
+        family.look()
         time.sleep(0.15)
     say(f"Threeslot is ready at {address}")
     if _has_demo_people():
@@ -281,14 +282,3 @@ def listen(patience: float = 0) -> socket.socket:
                 continue
             why = "is taken by another program" if busy else f"cannot be listened on ({error})"
             raise CommandError(f"Port {port} of {host} {why}. Choose another one: make run PORT=8001") from None
-
-
-def await_redis() -> None:
-    """Return when Redis answers."""
-    while True:
-        try:
-            django_rq.get_connection("default").ping()
-        except RedisError:
-            time.sleep(0.5)
-        else:
-            return

@@ -8,8 +8,8 @@ from django_rq.cron import DjangoCronScheduler
 from redis import RedisError
 from redis.client import Pipeline
 from rq.cron import CronJob
-from rq.exceptions import NoSuchJobError, SchedulerNotFound
-from rq.job import Job, JobStatus
+from rq.exceptions import SchedulerNotFound
+from rq.queue import Queue
 from rq.utils import now
 
 ALIVE_KEY = "threeslot:alive:schedule"
@@ -44,13 +44,10 @@ class Scheduler(DjangoCronScheduler):
             super().register_death(pipeline)
 
     def _waits(self, job: CronJob) -> bool:
-        try:
-            return any(
-                Job.fetch(last, connection=self.connection).get_status() == JobStatus.QUEUED
-                for last in job.get_job_ids(self.connection, 0, 0)
-            )
-        except NoSuchJobError:
-            return False
+        """By its place in the queue, not by its status: an RQ worker that is killed as it takes a job up leaves it "queued"."""
+        queue = Queue(job.queue_name, connection=self.connection)
+        last_ids = job.get_job_ids(self.connection, 0, 0)
+        return any(queue.get_job_position(last) is not None for last in last_ids)
 
     def _pause(self, error: RedisError) -> None:
         logger.warning("Redis: %s", error)

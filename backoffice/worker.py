@@ -1,11 +1,16 @@
 """The RQ worker: runs jobs in its own process, one after the other, without a fork for each."""
 
 import logging
+import signal
+import time
+from contextlib import suppress
 from typing import Any
 
+import django_rq
 from django.db import close_old_connections
 from redis import Redis, RedisError
 from redis.client import Pipeline
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.queue import Queue
 from rq.worker import SimpleWorker
@@ -46,3 +51,34 @@ class Worker(SimpleWorker):
             super().teardown()
         except RedisError as error:
             logger.warning("signing off from Redis failed: %s", error)
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        return self._shutdown_requested_date is not None
+
+
+def work_off() -> None:
+    """Work off the queue until a signal asks to stop. rq gives up when Redis goes as a job begins or ends: then begin anew."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    while True:
+        await_redis()
+        queue = django_rq.get_queue("default")
+        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
+        with suppress(StopRequested):
+            worker.work(logging_level="WARNING")
+        if worker.is_asked_to_stop:
+            return
+        for number, handler in handlers.items():  # rq's would tell a worker that has ended
+            signal.signal(number, handler)
+        time.sleep(1)
+
+
+def await_redis() -> None:
+    """Return when Redis answers."""
+    while True:
+        try:
+            django_rq.get_connection("default").ping()
+        except RedisError:
+            time.sleep(0.5)
+        else:
+            return

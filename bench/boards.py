@@ -2,7 +2,7 @@
 
     python bench/boards.py [--streams 1000] [--acts 20] [--waiting 10000]
 
-Works on servers and data of its own in a temporary folder. Readers and acts run here, in one process beside the web process,
+Works on servers and data of its own. Readers and acts run here, in one process beside the web process,
 so on a small machine they take some of the time that they measure.
 """
 
@@ -10,25 +10,22 @@ import argparse
 import asyncio
 import os
 import re
-import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import django
-from django.core.management import call_command
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from django.utils import timezone
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from backoffice import embedded  # noqa: E402
+from bench import office as offices
+from bench import pages, places
+from dispatch import flow
+from dispatch.models import FileType, Queue
 
 MARK = re.compile(rb"id: [^\n]*-(\d+)-\d+\n")
 
@@ -82,28 +79,24 @@ class Readers:
 
 
 def measure(*, streams: int, acts: int, waiting: int) -> Result:
-    """On the database that Django is set up for, with a web process of its own."""
-    from bench import office as offices  # models come in once Django is set up for this folder
-
+    """On the bare database, with a web process of its own."""
     office = offices.make(f"boards-{os.getpid()}", people=12, now=timezone.now())
     offices.add_files(office, waiting, now=timezone.now())
     offices.settle()
-    port = _free_port()
-    web = subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "web"], env=os.environ | {"PORT": str(port)})
-    try:
-        _await(port)
+    port = pages.free_port()
+    with places.member("web", places.BARE, HOST="127.0.0.1", PORT=str(port)) as web:
+        pages.await_port(port)
         path = f"/live/board/{office.team.slug}/?wall={office.team.queue.wall_secret}"
         before = _megabytes(web.pid)
         readers = Readers("127.0.0.1", port, path)
         times, after = asyncio.run(_watch(readers, office, streams=streams, acts=acts, pid=web.pid))
-    finally:
-        web.send_signal(signal.SIGTERM)
-        web.wait(20)
     p50, p99 = statistics.quantiles(times, n=100)[49], statistics.quantiles(times, n=100)[98]
     return Result(streams, acts, p50, p99, max(times), readers.frame_bytes, before, after)
 
 
-async def _watch(readers: Readers, office: object, *, streams: int, acts: int, pid: int) -> tuple[list[float], float]:
+async def _watch(
+    readers: Readers, office: offices.Office, *, streams: int, acts: int, pid: int
+) -> tuple[list[float], float]:
     tasks = await readers.open(streams)
     await readers.got(0, streams, patience=60)
     times: list[float] = []
@@ -119,11 +112,8 @@ async def _watch(readers: Readers, office: object, *, streams: int, acts: int, p
     return times, memory
 
 
-def _act(office: object, number: int) -> tuple[int, float]:
+def _act(office: offices.Office, number: int) -> tuple[int, float]:
     """A file comes in; the team's version after it, and the moment its transaction was in."""
-    from dispatch import flow
-    from dispatch.models import FileType, Queue
-
     kind = FileType.objects.get(pk=office.types[0])
     flow.log(reference=f"LIVE-{os.getpid()}-{number}", file_type=kind, by=None, now=timezone.now())
     return Queue.objects.get(team=office.team).version, time.time()
@@ -134,36 +124,14 @@ def _megabytes(pid: int) -> float:
     return int(shown.stdout) / 1024
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await(port: int, patience: float = 30) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, number in (("streams", 1000), ("acts", 20), ("waiting", 10_000)):
         parser.add_argument(f"--{name}", type=int, default=number)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="threeslot-bench-") as folder:
-        os.environ |= {"THREESLOT_VAR": folder, "DJANGO_SETTINGS_MODULE": "backoffice.settings", "LOG_LEVEL": "ERROR"}
-        with embedded.servers():
-            django.setup()
-            call_command("migrate", verbosity=0)
-            call_command("collectstatic", interactive=False, verbosity=0)
-            found = measure(**vars(asked))
+    with places.own_servers():
+        places.prepare()
+        found = measure(**vars(asked))
     print(
         f"{found.streams} boards, {found.acts} changes, {found.frame_bytes / 1000:.1f} kB each: from commit to receipt "
         f"p50 {found.p50:.2f} s, p99 {found.p99:.2f} s, longest {found.longest:.2f} s; web process "

@@ -1,12 +1,8 @@
 """Over HTTP: a real web process, a signed-in session, and the very requests that a browser sends."""
 
 import http.client
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +11,6 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from backoffice import embedded
 from bench import engine, measured, office, places
 from bench.measured import Round
 from skills.models import Worker
@@ -69,20 +64,12 @@ def web(database: str, worker: Worker) -> Iterator[Browser]:
     """A web process on that database, and a browser in which this worker is signed in."""
     worker.set_password(PASSWORD)
     worker.save(update_fields=["password"])
-    port = _free_port()
-    environment = os.environ | {"DATABASE_URL": places.url(database), "REDIS_URL": embedded.redis_url()}
-    process = subprocess.Popen(
-        [sys.executable, str(embedded.BASE_DIR / "manage.py"), "web"],
-        env=environment | {"HOST": "127.0.0.1", "PORT": str(port)},
-    )
-    try:
-        _await(port)
+    port = free_port()
+    with places.member("web", database, HOST="127.0.0.1", PORT=str(port)):
+        await_port(port)
         browser = Browser(port)
         browser.sign_in(worker)
         yield browser
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
 
 
 def empty_page(browser: Browser, *, times: int) -> Round:
@@ -114,13 +101,13 @@ def _seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _await(port: int) -> None:
+def await_port(port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

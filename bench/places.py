@@ -2,16 +2,21 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
+from django.core.management import call_command
+from django.db import connection
 
 from backoffice import embedded
 
 BARE = "threeslot_bench"  # migrated and empty; the others are copied from it
-SMALL, LARGE, IMPORT = (f"{BARE}_{name}" for name in ("small", "large", "import"))
+SMALL, LARGE, IMPORT, HAMMER = (f"{BARE}_{name}" for name in ("small", "large", "import", "hammer"))
 
 
 @contextmanager
@@ -20,9 +25,7 @@ def own_servers() -> Iterator[None]:
 
     Raises embedded.ServerProblem when a benchmark runs already.
     """
-    folder = embedded.var_folder() / "bench"
-    os.environ |= {"THREESLOT_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "backoffice.settings", "LOG_LEVEL": "ERROR"}
-    os.environ.pop("REDIS_URL", None)  # wake-ups of the benchmark are nobody else's
+    folder = embedded.var_folder()
     if folder.exists():
         if not embedded.stop_if_unused():  # what a killed run left behind
             raise embedded.ServerProblem("A benchmark is running already. Wait until it has ended.")
@@ -39,10 +42,15 @@ def own_servers() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def prepare() -> None:
+    """Tables in the bare database, and static files."""
+    use(BARE)
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
 def use(name: str) -> None:
     """From here on Django works in this database."""
-    from django.db import connection
-
     connection.close()
     connection.settings_dict["NAME"] = name
 
@@ -56,6 +64,24 @@ def url(name: str) -> str:
     return urlunsplit(urlsplit(embedded.database_url())._replace(path=f"/{name}"))
 
 
+def environment(name: str) -> dict[str, str]:
+    """What a process needs to work in this database."""
+    return {"DATABASE_URL": url(name), "REDIS_URL": embedded.redis_url()}
+
+
+@contextmanager
+def member(command: str, name: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the office beside us, "web" or "worker", in this database."""
+    process = subprocess.Popen(
+        [sys.executable, str(embedded.BASE_DIR / "manage.py"), command], env=os.environ | environment(name) | settings
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
 def write_everything() -> None:
     """A checkpoint, so that none comes while we measure. Only who may do so can; elsewhere it comes when it comes."""
     for role in (None, "postgres"):
@@ -65,18 +91,16 @@ def write_everything() -> None:
 
 
 def _run(statement: str, *, role: str | None = None) -> None:
-    connection = psycopg2.connect(embedded.database_url(), user=role)
+    plain = psycopg2.connect(embedded.database_url(), user=role)
     try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
+        plain.autocommit = True
+        with plain.cursor() as cursor:
             cursor.execute(statement)
     finally:
-        connection.close()
+        plain.close()
 
 
 def _drop_databases() -> None:
-    from django.db import connection
-
     connection.close()
-    for name in (BARE, SMALL, LARGE, IMPORT):
+    for name in (BARE, SMALL, LARGE, IMPORT, HAMMER):
         _run(f"DROP DATABASE IF EXISTS {name}")

@@ -17,23 +17,25 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
 from backoffice import embedded  # noqa: E402
-from bench import places  # noqa: E402
+from bench import RESULTS, arrivals, engine, floor, hammer, office, pages, places  # noqa: E402
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
+from dispatch import boards, ledger  # noqa: E402
+from dispatch.refill import refill  # noqa: E402
 
 SMALL, LARGE, QUICK = 1_000, 1_000_000, 100_000
+HAMMERED = 8_000  # files done; with all the rest more than 10,000 acts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The benchmarks of Threeslot.")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} files instead of {LARGE:,}, fewer rounds")
     quick: bool = parser.parse_args().quick
-    file = embedded.var_folder() / "bench.json"
     began = time.monotonic()
     with places.own_servers():
-        import django
-
-        django.setup()
         bench = Bench(large=QUICK if quick else LARGE, rounds=5 if quick else 15)
         lines = bench.run()
         report = {
@@ -43,13 +45,11 @@ def main() -> None:
             "seconds": round(time.monotonic() - began),
             "lines": [asdict(each) | {"is_met": each.is_met} for each in lines],
         }
-        file.write_text(json.dumps(report, indent=1) + "\n")
-        print(f"\n{table(lines)}\n\n{report['seconds']} s; written to {file}")
+        RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+        print(f"\n{table(lines)}\n\n{report['seconds']} s; written to {RESULTS}")
 
 
 def _version() -> str:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         return str(cursor.fetchone()[0])
@@ -70,20 +70,13 @@ class Bench:
         lines += self._boards()
         lines += self._cold_fill()
         lines += self._import()
+        lines += self._hammer()
         self._check_books()
         return lines
 
     def _prepare(self) -> None:
         """Small, large and empty databases, each with its raw tables beside."""
-        from django.core.management import call_command
-        from django.utils import timezone
-
-        from bench import floor, office
-        from dispatch.refill import refill
-
-        places.use(places.BARE)
-        call_command("migrate", verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        places.prepare()
         self.offices = {}
         for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
             _say(f"{waiting:,} files")
@@ -97,8 +90,6 @@ class Bench:
         places.write_everything()
 
     def _done_and_refill(self) -> list[Line]:
-        from bench import engine, floor
-
         floors: dict[tuple[str, str], list[Round]] = {}
         engines: dict[str, list[Round]] = {}
         for number in range(self.rounds):
@@ -135,11 +126,6 @@ class Bench:
 
     def _blocked_head(self) -> list[Line]:
         """A team whose queue starts with a hundred thousand files that nobody present can do."""
-        from django.utils import timezone
-
-        from bench import engine, office
-        from dispatch.refill import refill
-
         _say("A head of the queue that nobody can do")
         places.use(places.LARGE)
         now = timezone.now()
@@ -159,8 +145,6 @@ class Bench:
 
     def _steady(self) -> list[Line]:
         """Minutes lie between the first and the last of many, so each is held against the floor of its own moment."""
-        from bench import engine, floor
-
         acts = 5000 if self.large > QUICK else 1000
         _say(f"{acts:,} times done and refill in a row")
         places.use(places.LARGE)
@@ -172,8 +156,6 @@ class Bench:
         return [line(f"{acts:,} in a row, in floors: the last tenth : the first", "ratio", [grown])]
 
     def _over_http(self) -> list[Line]:
-        from bench import floor, pages
-
         lines = []
         for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
             places.use(name)
@@ -203,11 +185,6 @@ class Bench:
         return lines
 
     def _boards(self) -> list[Line]:
-        from django.utils import timezone
-
-        from bench import engine
-        from dispatch import boards
-
         _say("Boards")
         found: dict[str, list[Round]] = {places.SMALL: [], places.LARGE: []}
         for _ in range(self.rounds):
@@ -229,10 +206,6 @@ class Bench:
         ]
 
     def _cold_fill(self) -> list[Line]:
-        from django.utils import timezone
-
-        from bench import engine, office
-
         _say("200 people come in")
         places.use(places.LARGE)
         cold = office.make("cold", people=200, now=timezone.now())
@@ -242,10 +215,6 @@ class Bench:
         return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
 
     def _import(self) -> list[Line]:
-        from django.utils import timezone
-
-        from bench import arrivals, office
-
         places.copy_bare(places.IMPORT)
         into = office.make("import", people=30, now=timezone.now())
         found = []
@@ -258,10 +227,13 @@ class Bench:
             line("Import, of COPY's speed", "ratio", [imported / copied for imported, copied in found]),
         ]
 
+    def _hammer(self) -> list[Line]:
+        _say("Eight processes over every write path")
+        places.copy_bare(places.HAMMER)
+        return hammer.lines(done=HAMMERED if self.large > QUICK else HAMMERED // 5)
+
     def _check_books(self) -> None:
         """What was measured was the real thing only if the books balance afterwards."""
-        from dispatch import ledger
-
         for name in (places.SMALL, places.LARGE, places.IMPORT):
             _say("Checking the books")
             places.use(name)

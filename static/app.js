@@ -175,7 +175,7 @@ function showTrouble(name) {
 
 document.addEventListener("htmx:response:error", (event) => {
   const { status } = event.detail.ctx.response;
-  if (status >= 500) showTrouble("failed");
+  if (status >= 500) showTrouble(status === 503 ? "offline" : "failed");
   if (status === 403) showTrouble("forbidden");
 });
 

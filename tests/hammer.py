@@ -6,7 +6,8 @@ Used by the tests, and by hand on an office that is there already:
 
     python -m tests.hammer --processes 8 --done 10000 --mischief 0.2      every write path
 
-It says what it did, and fails on anything but an orderly refusal: a violated constraint, a deadlock, a bin too full.
+`make bench` strikes with it too (bench/hammer.py). It says what it did, and fails on anything but an orderly refusal: a violated
+constraint, a deadlock, a bin too full.
 """
 
 import argparse
@@ -208,6 +209,15 @@ def hammer(
     *, processes: int, done: int, mischief: float = 0.0, environment: dict[str, str] | None = None
 ) -> Counter[str]:
     """`done` files worked by so many processes at once; raises when one of them fails."""
+    acts, failed = strike(processes=processes, done=done, mischief=mischief, environment=environment)
+    assert not failed, "\n".join(failed)
+    return acts
+
+
+def strike(
+    *, processes: int, done: int, mischief: float, environment: dict[str, str] | None = None
+) -> tuple[Counter[str], list[str]]:
+    """As `hammer`; the acts, and what those processes told that were ended by anything but an orderly refusal."""
     each = -(-done // processes)
     command = [sys.executable, "-m", "tests.hammer", f"--mischief={mischief}", f"--done={each}", "--seed"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -215,10 +225,9 @@ def hammer(
         subprocess.Popen([*command, str(seed)], cwd=ROOT, env=os.environ | (environment or {}), **pipes)
         for seed in range(1, processes + 1)
     ]
-    answers = [process.communicate(timeout=1800) for process in running]
-    failed = [told for process, (_answer, told) in zip(running, answers, strict=True) if process.returncode]
-    assert not failed, "\n".join(failed)
-    return sum((Counter(json.loads(answer)) for answer, _told in answers), Counter())
+    answers = [(process.communicate(timeout=1800), process.returncode) for process in running]
+    failed = [told for (_answer, told), code in answers if code]
+    return sum((Counter(json.loads(answer)) for (answer, _told), code in answers if not code), Counter()), failed
 
 
 def main() -> None:

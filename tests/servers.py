@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -94,11 +95,13 @@ class Run:
         """SIGKILL to every process of that name at once; with PostgreSQL go the children it cannot tell any more."""
         pids = self.all_pids()[name]
         assert pids, f"there is no {name} to kill"
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-        children = [int(pid) for pid, parent in map(str.split, listed.stdout.splitlines()) if int(parent) in pids]
-        for pid in [*pids, *children]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill([*pids, *_children(pids)])
+
+    def kill_one(self, name: str, *, chance: random.Random) -> None:
+        """SIGKILL to one process of that name; of PostgreSQL to its head alone, or to one of the children."""
+        pids = self.all_pids()[name]
+        assert pids, f"there is no {name} to kill"
+        _kill([chance.choice([chance.choice(pids), chance.choice(_children(pids) or pids)])])
 
     @contextmanager
     def at_hand(self) -> Iterator[None]:
@@ -123,6 +126,17 @@ class Run:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(30)
+
+
+def _children(pids: list[int]) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    return [int(pid) for pid, parent in map(str.split, listed.stdout.splitlines()) if int(parent) in pids]
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class QuickHasher(PBKDF2PasswordHasher):

@@ -30,6 +30,7 @@ from backoffice.embedded.processes import (
     log_tail,
     spawn,
     wait,
+    was_killed,
     wheel_file,
 )
 
@@ -81,9 +82,10 @@ def start() -> bool:
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     command = [str(binary("postgres")), "-D", str(data), *options]
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(spawn("postgres", command)):
+    while not _answers(process := spawn("postgres", command)):
         # Backends of a postmaster that was killed may live for a moment, and hold its memory as long.
-        if time.monotonic() > deadline or "shared memory" not in log_tail("postgres"):
+        is_worth_another = was_killed(process) or "shared memory" in log_tail("postgres")
+        if time.monotonic() > deadline or not is_worth_another:
             raise ServerProblem(f"PostgreSQL did not start.\n{log_tail('postgres')}\nIts log: {log_path('postgres')}")
         time.sleep(0.3)
     return True

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,11 @@ def end_child(name: str) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def was_killed(child: subprocess.Popen[bytes]) -> bool:
+    """It did not fail: somebody ended it by force, and it may be started again."""
+    return child.poll() == -signal.SIGKILL
 
 
 def environment() -> dict[str, str]:

@@ -2,11 +2,23 @@
 
 import platform
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 from backoffice.embedded.folders import ServerProblem, make_folder, make_socket_folder, valkey_socket, var_folder
-from backoffice.embedded.processes import end_child, listening, log_path, log_tail, spawn, wait, wheel_file
+from backoffice.embedded.processes import (
+    end_child,
+    listening,
+    log_path,
+    log_tail,
+    spawn,
+    wait,
+    was_killed,
+    wheel_file,
+)
+
+ATTEMPTS = 5  # to start it, as long as somebody kills it
 
 SETTINGS = {
     "port": "0",
@@ -33,10 +45,19 @@ def start() -> bool:
     make_folder(folder := var_folder() / "valkey")
     settings = {**SETTINGS, "unixsocket": str(valkey_socket()), "dir": str(folder)}
     options = [part for key, value in settings.items() for part in (f"--{key}", value)]
-    process = spawn("valkey", [str(binary()), *options])
-    if not wait(lambda: listening(valkey_socket()) or process.poll() is not None, 30) or process.poll() is not None:
-        raise ServerProblem(f"Valkey did not start.\n{log_tail('valkey')}\nIts log: {log_path('valkey')}")
-    return True
+    command = [str(binary()), *options]
+    for _ in range(ATTEMPTS):
+        process = spawn("valkey", command)
+        if _listens(process):
+            return True
+        if not was_killed(process):
+            break
+    raise ServerProblem(f"Valkey did not start.\n{log_tail('valkey')}\nIts log: {log_path('valkey')}")
+
+
+def _listens(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until it does. False when it ended, or does nothing."""
+    return wait(lambda: listening(valkey_socket()) or process.poll() is not None, 30) and process.poll() is None
 
 
 def stop() -> None:

@@ -7,6 +7,7 @@ import django_rq
 import pytest
 from django.test import Client
 from redis import Redis, RedisError
+from rq.queue import Queue
 from rq.worker import Worker as AnyWorker
 
 from backoffice import health, scheduler, settings, worker
@@ -37,6 +38,18 @@ def test_a_schedule_that_nobody_works_off_does_not_pile_up(valkey: Redis) -> Non
         assert not job.should_run()
         job.next_enqueue_time = job.latest_enqueue_time  # ten seconds later
     assert django_rq.get_queue("default").count == 1
+
+
+def test_a_schedule_goes_on_after_an_rq_worker_was_killed_as_it_took_its_job_up(valkey: Redis) -> None:
+    """Taken out of the queue, and not started yet: its status is "queued" for good."""
+    clock = Scheduler()
+    job = clock.register(nothing, "default", interval=10)
+    clock.enqueue_jobs()
+    queue = django_rq.get_queue("default")
+    assert Queue.lpop([queue.key], timeout=None, connection=valkey)
+    job.next_enqueue_time = job.latest_enqueue_time
+    clock.enqueue_jobs()
+    assert queue.count == 1
 
 
 @pytest.mark.django_db

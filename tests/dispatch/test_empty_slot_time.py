@@ -6,7 +6,6 @@ arrival has to come into a slot by a wake-up, through Valkey and the RQ worker, 
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from statistics import quantiles
 
 import pytest
@@ -14,31 +13,11 @@ from django.utils import timezone
 
 from dispatch import ledger
 from dispatch.models import File
-from dispatch.moves import rows
 from dispatch.refill import hungry_teams
 from tests import office
+from tests.gaps import WOKEN, gaps
 from tests.hammer import hammer
 from tests.servers import running
-
-# A gap ends with a fill. It began when the last of three was there: the file in the queue, the slot empty, the person present.
-# What undo puts back is nobody's wait.
-GAPS = """
-SELECT e.cause, extract(epoch FROM e.at - greatest(
-    (SELECT max(at) FROM dispatch_event w WHERE w.file_id = e.file_id AND w.id < e.id
-        AND w.to_state = 'waiting' AND w.from_state <> 'waiting'),
-    (SELECT max(at) FROM dispatch_event s WHERE s.team_id = e.team_id AND s.id < e.id AND s.worker_id = e.worker_id
-        AND s.position = e.position AND s.from_state = 'in_slot' AND s.to_state <> 'in_slot'),
-    (SELECT max(at) FROM dispatch_event b WHERE b.team_id = e.team_id AND b.id < e.id AND b.worker_id = e.worker_id
-        AND b.kind = 'back')
-))::float
-FROM dispatch_event e
-WHERE e.team_id = %(team)s AND e.kind = 'filled' AND e.cause <> 'undone' AND e.at >= %(since)s AND e.at < %(until)s
-"""
-
-
-def gaps(team_id: int, *, since: datetime, until: datetime) -> list[tuple[str, float]]:
-    """Why each slot was filled, and for how many seconds that file and that slot had waited for each other."""
-    return rows(GAPS, {"team": team_id, "since": since, "until": until})
 
 
 @pytest.mark.timeout(300)  # a busy machine is no fault
@@ -60,7 +39,7 @@ def test_a_slot_is_empty_for_two_seconds_at_most_while_work_for_it_waits(django_
             run.until(lambda: hungry_teams(now=timezone.now()) == [])  # no gap is left open
 
             found = gaps(team.pk, since=began, until=timezone.now())
-            woken = [seconds for cause, seconds in found if cause in ("wake-up", "sweep")]
+            woken = [seconds for cause, seconds in found if cause in WOKEN]
             assert len(woken) > 100, "too few came by a wake-up to say anything"
             assert quantiles([seconds for _cause, seconds in found], n=100)[98] <= 2
             assert quantiles(woken, n=100)[98] <= 2

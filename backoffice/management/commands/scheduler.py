@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from backoffice import family
 from backoffice.scheduler import Scheduler
+from backoffice.worker import await_redis
 
 
 class Command(BaseCommand):
@@ -11,7 +11,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        family.await_redis()
+        await_redis()
         scheduler = Scheduler()
         scheduler.load_config_from_file("backoffice.schedule")
         scheduler.start()

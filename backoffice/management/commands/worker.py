@@ -1,10 +1,8 @@
 from typing import Any
 
-import django_rq
 from django.core.management.base import BaseCommand
 
-from backoffice import family
-from backoffice.worker import TTL_SECONDS, Worker
+from backoffice import worker
 
 
 class Command(BaseCommand):
@@ -12,7 +10,4 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        family.await_redis()
-        queue = django_rq.get_queue("default")
-        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
-        worker.work(logging_level="WARNING")
+        worker.work_off()

@@ -1,0 +1,79 @@
+"""A PostgreSQL that is away is told as passing (503); whatever else goes wrong is our fault (500)."""
+
+import logging
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+
+from backoffice import urls
+
+handler500 = urls.handler500
+
+
+def _asking(*statements: str) -> object:
+    @login_not_required
+    def view(_request: HttpRequest) -> HttpResponse:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        return HttpResponse("fine")
+
+    return view
+
+
+@login_not_required
+def nobody_there(_request: HttpRequest) -> HttpResponse:
+    with connection.wrap_database_errors:
+        psycopg2.connect(host="/nowhere")
+    return HttpResponse("fine")
+
+
+@login_not_required
+def closed(_request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        connection.connection.close()
+        cursor.execute("SELECT 1")
+    return HttpResponse("fine")
+
+
+urlpatterns = [
+    path("ended/", _asking("SELECT pg_terminate_backend(pg_backend_pid())")),
+    path("nobody/", nobody_there),
+    path("closed/", closed),
+    path("typo/", _asking("SELEC 1")),
+    path("slow/", _asking("SET statement_timeout = 1", "SELECT pg_sleep(1)")),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_connection(transactional_db: None) -> Iterator[None]:
+    yield
+    connection.close()
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("address", ["/ended/", "/nobody/", "/closed/"])
+def test_a_database_that_is_away_is_passing(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(raise_request_exception=False)
+    answer = client.get(address)
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) < 10
+    shown = answer.content.decode()
+    assert "look whether it is there before you send it again" in shown
+    assert '<meta http-equiv="refresh" content="10">' in shown
+    assert "The fault is ours" not in shown
+    assert [record.levelno for record in caplog.records if record.name.startswith("backoffice")] == [logging.WARNING]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("address", ["/typo/", "/slow/"])
+def test_an_answer_that_is_an_error_is_our_fault(address: str) -> None:
+    answer = Client(raise_request_exception=False).get(address)
+    assert answer.status_code == 500
+    assert "The fault is ours" in answer.content.decode()
