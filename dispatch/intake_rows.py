@@ -159,11 +159,11 @@ def read_reference(cell: Cell) -> str:
 
 def _file_type(cell: Cell, desk: Desk) -> FileType:
     text = read_text(cell, longest=1000)
+    if text in desk.types:
+        return desk.types[text]
     if not text:
         raise Wrong(_("The file type is missing. Write its name or address."))
-    if text in desk.type_problems:
-        raise Wrong(desk.type_problems[text])
-    return desk.types[text]
+    raise Wrong(desk.type_problems[text])
 
 
 def _customer(cell: Cell, desk: Desk) -> tuple[int | None, str]:
