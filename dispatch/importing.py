@@ -26,7 +26,7 @@ from redis import RedisError
 
 from dispatch import flow, headings, intake, mending, tables
 from dispatch.mending import Mended
-from dispatch.models import Import
+from dispatch.models import Import, RememberedColumns
 from dispatch.tables import Columns, Table, Unreadable
 from skills.models import Team, Worker
 
@@ -41,6 +41,7 @@ SLOW_SECONDS = 20  # for a wake-up on its way; then the sweep sends another, and
 TOLD_SECONDS = 0.3
 KEPT_CONTENT = timedelta(days=7)
 KEPT_RESULT = timedelta(days=90)
+KEPT_COLUMNS = timedelta(days=400)  # a yearly table is remembered
 
 logger = logging.getLogger(__name__)
 
@@ -228,8 +229,9 @@ def _start(upload: Import) -> None:
 
 
 def _enqueued(pk: int) -> bool:
+    """Whether a job was left in the queue: at once, since what it looks at is committed, and a dead Redis must show here."""
     try:
-        django_rq.get_queue("default").enqueue(run, pk, job_timeout=JOB_SECONDS)
+        django_rq.get_queue("default", commit_mode="auto").enqueue(run, pk, job_timeout=JOB_SECONDS)
     except RedisError as error:
         logger.warning("Import %s could not be given to the queue, it runs at once: %s", pk, error)
         return False
@@ -267,12 +269,12 @@ def _one(statement: str, pk: int) -> bool:
 def _told(pk: int) -> Iterator[intake.Progress]:
     """Says that the run has begun and how far it is, for others to see at once."""
     beside = connections.create_connection("default")
-    last = 0.0
+    stage, at = "", 0.0
 
     def tell(what: str, done: int, _rows: int) -> None:
-        nonlocal last
-        if monotonic() - last > TOLD_SECONDS:
-            last = monotonic()
+        nonlocal stage, at
+        if what != stage or monotonic() - at > TOLD_SECONDS:
+            stage, at = what, monotonic()
             execute(TELL, [what, done, pk])
 
     def execute(statement: str, parameters: list[Any]) -> None:
@@ -367,3 +369,4 @@ def tidy(*, now: datetime) -> None:
     forgotten = Import.objects.exclude(state__in=Import.OVER).filter(uploaded_at__lt=now - KEPT_CONTENT)
     forgotten.update(**_over(State.DROPPED, now=now))
     Import.objects.filter(state__in=Import.OVER, uploaded_at__lt=now - KEPT_RESULT).delete()
+    RememberedColumns.objects.filter(used_at__lt=now - KEPT_COLUMNS).delete()

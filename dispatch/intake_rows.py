@@ -153,7 +153,9 @@ def read_reference(cell: Cell) -> str:
     if not text:
         raise Wrong(_("The reference is missing. Every file needs one of its own."))
     if not is_reference(text):
-        raise Wrong(_("%(text)s cannot be a reference. %(why)s") % {"text": ascii(text[:80]), "why": REFERENCE.message})
+        raise Wrong(
+            _("%(text)s cannot be a reference. %(why)s") % {"text": ascii(text[:80]), "why": REFERENCE.message % {}}
+        )
     return read_text(text, longest=LONGEST_REFERENCE)
 
 

@@ -43,12 +43,19 @@ def mended(table: Table, columns: Columns, by: Mended) -> Table:
         wanted = {columns.places[name]: text for name, text in said.items() if name in columns.places}
         if by.customers and customer is not None and customer < len(row.cells):
             text = collapsed(wanted.get(customer, row.cells[customer]))
-            wanted[customer] = by.customers.get(text.upper(), text)
+            wanted[customer] = _stands_for(text, by.customers)
         if not wanted:
             return row
         return row._replace(cells=[wanted.get(place, cell) for place, cell in enumerate(row.cells)])
 
     return table.changed(change)
+
+
+def _stands_for(text: str, customers: Mapping[str, str]) -> str:
+    """The last name of the chain, and never in circles."""
+    for _step in customers:
+        text = customers.get(text.upper(), text)
+    return text
 
 
 # --- The report -----------------------------------------------------------------------------------------------------------
@@ -116,7 +123,7 @@ class _Types:
         text = collapsed(row.cells[columns.places["file_type"]])
         if len(text) > LONGEST_TYPE or "\0" in text:
             return False
-        blank = {"text": text, "line": row.line, "rows": 0, "message": problem.message}
+        blank = {"text": text, "line": row.line, "rows": 0}
         self.found.setdefault(text, blank)["rows"] += 1
         return True
 

@@ -45,7 +45,6 @@ class Migration(migrations.Migration):
                 ('team', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='skills.team')),
             ],
             options={
-                'indexes': [models.Index(models.OrderBy(models.F('id'), descending=True), condition=models.Q(('state', 'imported')), name='imports_done')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['columns', 'checking', 'checked', 'importing', 'imported', 'dropped'])), name='import_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('content__isnull', True), ('ended_at__isnull', False), ('state__in', ['imported', 'dropped'])), models.Q(models.Q(('state__in', ['imported', 'dropped']), _negated=True), ('content__isnull', False), ('ended_at__isnull', True)), _connector='OR'), name='import_has_content_until_it_is_over'), models.CheckConstraint(condition=models.Q(models.Q(('asked_at__isnull', False), ('state__in', ['checking', 'importing'])), models.Q(models.Q(('state__in', ['checking', 'importing']), _negated=True), ('asked_at__isnull', True), ('started_at__isnull', True)), _connector='OR'), name='import_runs_only_when_asked')],
             },
         ),

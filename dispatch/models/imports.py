@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from skills.models import Team, Worker
@@ -59,7 +59,6 @@ class Import(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(F("id").desc(), name="imports_done", condition=Q(state="imported"))]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="import_state_is_known",

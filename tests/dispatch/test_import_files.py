@@ -289,7 +289,7 @@ def test_a_type_of_two_teams_needs_its_address_or_the_team(team):
     outcome = run("reference,file_type\nA,Claim\n")
     assert told(outcome) == [(2, "file_type")]
     assert "motor-claim, settlements-claim" in outcome.problems[0].message
-    assert "--team" in outcome.problems[0].message
+    assert "import for one team" in outcome.problems[0].message
     assert run("reference,file_type\nA,Claim\n", team=other).is_written
     assert run("reference,file_type\nB,settlements-claim\n").is_written
     assert set(File.objects.values_list("reference", "team")) == {("A", other.pk), ("B", team.pk)}
@@ -563,9 +563,11 @@ def test_the_command_shows_errors_in_short_and_writes_them_in_full(team, tmp_pat
         command(path, "--errors", str(errors))
     assert refused.value.returncode == 1
     shown = command.errors.splitlines()
-    assert len(shown) == 51
+    assert len(shown) == 52
     assert shown[0].startswith("line 2, reference: 'A 0' cannot be a reference.")
-    assert shown[-1] == "… and 40 more errors. See them all with --errors PATH."
+    assert shown[50] == "… and 40 more errors. See them all with --errors PATH."
+    assert "--team" in shown[51]
+    assert "--create-types" in shown[51]
     written = list(csv.reader(errors.open(encoding="utf-8-sig", newline="")))
     assert len(written) == 91
     assert written[0] == ["line", "column", "message"]
