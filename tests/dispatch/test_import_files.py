@@ -139,7 +139,7 @@ def test_a_reference_with_two_contents_in_a_file_names_both_lines(team, other):
     office.file_type("Other", team)
     outcome = run(f"{HEADER}A-0,Claim,,,,,\nA-1,Claim,X,,2026-03-01,,\n{other}\n")
     assert told(outcome) == [(4, "reference")]
-    assert "line 3" in outcome.problems[0].message
+    assert "row 3" in outcome.problems[0].message
     assert not File.objects.exists()
 
 
