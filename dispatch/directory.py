@@ -126,7 +126,7 @@ def customers(texts: Collection[str]) -> Customers:
 def near_customers(names: Collection[str]) -> dict[str, str]:
     """Customers that exist, or come earlier among these, and are written nearly like one of them: a hint, not a search.
 
-    Only names that begin alike are compared, and not more than a hundred of them.
+    Only names that begin alike and have the same digits are compared, and not more than a hundred of them.
     """
     names = list(names)[:MOST_COMPARED]
     begins = {name[:3].upper() for name in names}
@@ -135,14 +135,18 @@ def near_customers(names: Collection[str]) -> dict[str, str]:
     )
     there: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name in near[: MOST_COMPARED * 20]:
-        there[name[:3].upper()][_bare(name)] = name
+        there[_likeness(name)][_bare(name)] = name
     found = {}
     for name in names:
-        others, bare = there[name[:3].upper()], _bare(name)
+        others, bare = there[_likeness(name)], _bare(name)
         if close := get_close_matches(bare, others, n=1, cutoff=NEARNESS):
             found[name] = others[close[0]]
         others.setdefault(bare, name)
     return found
+
+
+def _likeness(name: str) -> str:
+    return name[:3].upper() + re.sub(r"\D", "", name)
 
 
 def _bare(name: str) -> str:

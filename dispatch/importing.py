@@ -14,6 +14,7 @@ import logging
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -22,6 +23,7 @@ import django_rq
 from django.db import connection, connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from redis import RedisError
 
 from dispatch import flow, headings, intake, mending, tables
@@ -308,6 +310,12 @@ def _result(asked: Import, *, progress: intake.Progress, now: datetime) -> dict[
         notice = _(
             "Somebody logged files or made customers at the same time, so nothing was imported. Look again, then import."
         )
+    if asked.left_out:
+        number = len(asked.left_out)
+        said = ngettext("%(number)s row is left out.", "%(number)s rows are left out.", number) % {
+            "number": f"{number:,}"
+        }
+        outcome = replace(outcome, notices=(*outcome.notices, said))
     if outcome.is_written:
         kept = {"notices": list(map(mending.shown, outcome.notices)), "new_customers": len(outcome.new_customers)}
         return _over(State.IMPORTED, now=now) | {"new": outcome.new, "unchanged": outcome.unchanged, "report": kept}

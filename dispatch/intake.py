@@ -274,7 +274,8 @@ def _desk(
 
 def _new_customers(names: list[str]) -> str:
     text = ngettext("%(number)s new customer: %(names)s.", "%(number)s new customers: %(names)s.", len(names))
-    return text % {"number": f"{len(names):,}", "names": ", ".join(names[:5]) + (", …" if len(names) > 5 else "")}
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return (text % {"number": f"{len(names):,}", "names": shown}).replace("….", "…")
 
 
 def _make_missing_types(names: Names, types: list[FileType], *, team: Team | None) -> list[FileType]:

@@ -13,16 +13,17 @@ from tests.servers import Run
 ROWS = 900
 
 
+FOCUSED = """
+  [document.activeElement, ...(document.activeElement.labels ?? [])].filter((each) => each !== document.body)
+    .map((each) => each.innerText).join()
+"""
+
+
 def tab_to(page: Page, name: str) -> None:
     """Goes on with the Tab key until the thing of that name has the focus."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        if (
-            page.evaluate(
-                "[document.activeElement, ...(document.activeElement.labels ?? [])].map(e => e.innerText).join()"
-            ).find(name)
-            >= 0
-        ):
+        if name in page.evaluate(FOCUSED):
             return
     raise AssertionError(f"Tab never comes to {name}")
 
@@ -35,7 +36,7 @@ def test_a_table_is_mended_and_imported_from_the_keyboard(visit: Visitors, at_ha
     rows[-1] = rows[-1].replace(start, f"{start} x")
     table = "\n".join(["dossier;type;client", *rows]).encode()
     page = visit.signed_in(cast.assistant, scripts=scripts)
-    tab_to(page, "Import many files from a table")
+    tab_to(page, "Import many files")
     page.keyboard.press("Enter")
     expect(page.locator("#table")).to_be_focused()
     page.locator("#table").set_input_files({"name": "march.csv", "mimeType": "text/csv", "buffer": table})
@@ -67,5 +68,5 @@ def test_a_table_is_mended_and_imported_from_the_keyboard(visit: Visitors, at_ha
     tab_to(page, "Upload another table")
     page.keyboard.press("Enter")
     expect(
-        page.get_by_role("row", name=re.compile(rf"march\.csv {cast.team.name}.*{ROWS} {ROWS} 0 Imported"))
+        page.get_by_role("row", name=re.compile(rf"march\.csv {cast.team.name} Imported {ROWS} 0 {ROWS} "))
     ).to_be_visible()
