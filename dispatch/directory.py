@@ -32,23 +32,8 @@ FROM unnest(%(texts)s::text[]) AS meant(text) JOIN dispatch_customer c ON c.slug
 MOST_COMPARED = 100
 NEARNESS = 0.86  # of 1: one letter in seven may differ
 LEGAL_FORMS = {
-    "ab",
-    "ag",
-    "bv",
-    "co",
-    "corp",
-    "gmbh",
-    "inc",
-    "limited",
-    "llc",
-    "llp",
-    "ltd",
-    "nv",
-    "plc",
-    "sa",
-    "sarl",
-    "sas",
-}
+    "ab", "ag", "bv", "co", "corp", "gmbh", "inc", "limited", "llc", "llp", "ltd", "nv", "plc", "sa", "sarl", "sas",
+}  # fmt: skip
 
 
 class Addressed(Protocol):

@@ -14,7 +14,6 @@ import logging
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -235,7 +234,7 @@ def _enqueued(pk: int) -> bool:
     try:
         django_rq.get_queue("default", commit_mode="auto").enqueue(run, pk, job_timeout=JOB_SECONDS)
     except RedisError as error:
-        logger.warning("Import %s could not be given to the queue, it runs at once: %s", pk, error)
+        logger.warning("Import %s could not be given to the queue: %s", pk, error)
         return False
     return True
 
@@ -295,6 +294,28 @@ def _result(asked: Import, *, progress: intake.Progress, now: datetime) -> dict[
     table = _read(bytes(asked.content or b""))
     columns = headings.placed(table.header, asked.columns)
     table = mending.mended(table, columns, Mended(asked.cells, asked.left_out, asked.customers))
+    outcome, notice = _attempt(asked, table, columns, progress=progress, now=now)
+    notices = [mending.shown(each) for each in (*outcome.notices, *_left_out(len(asked.left_out)))]
+    if outcome.is_written:
+        kept = {"notices": notices, "new_customers": len(outcome.new_customers)}
+        return _over(State.IMPORTED, now=now) | {"new": outcome.new, "unchanged": outcome.unchanged, "report": kept}
+    report, problems = mending.report(table, columns, outcome)
+    return {
+        "state": State.CHECKED,
+        "asked_at": None,
+        "started_at": None,
+        "notice": notice,
+        "report": report | {"notices": notices},
+        "problems": problems,
+        "new": outcome.new,
+        "unchanged": outcome.unchanged,
+    }
+
+
+def _attempt(
+    asked: Import, table: Table, columns: Columns, *, progress: intake.Progress, now: datetime
+) -> tuple[intake.Outcome, str]:
+    """The outcome, and why nothing was imported although somebody ordered it."""
 
     def attempt(*, dry_run: bool) -> intake.Outcome:
         return intake.import_files(
@@ -302,52 +323,27 @@ def _result(asked: Import, *, progress: intake.Progress, now: datetime) -> dict[
             dry_run=dry_run, by=asked.by, now=now, progress=progress,
         )  # fmt: skip
 
-    notice = ""
     try:
         outcome = attempt(dry_run=asked.state == State.CHECKING)
     except intake.Overtaken:
-        outcome = attempt(dry_run=True)
-        notice = _(
-            "Somebody logged files or made customers at the same time, so nothing was imported. Look again, then import."
+        return attempt(dry_run=True), _(
+            "Somebody logged files or made customers at the same time. Look again, then import."
         )
-    if asked.left_out:
-        number = len(asked.left_out)
-        said = ngettext("%(number)s row is left out.", "%(number)s rows are left out.", number) % {
-            "number": f"{number:,}"
-        }
-        outcome = replace(outcome, notices=(*outcome.notices, said))
-    if outcome.is_written:
-        kept = {"notices": list(map(mending.shown, outcome.notices)), "new_customers": len(outcome.new_customers)}
-        return _over(State.IMPORTED, now=now) | {"new": outcome.new, "unchanged": outcome.unchanged, "report": kept}
     if asked.state == State.IMPORTING and outcome.problems:
-        notice = _("Something changed since the preview, so nothing was imported. What stands in the way is below.")
-    return _checked(table, columns, outcome) | {"notice": notice}
+        return outcome, _("Something changed since the preview. What stands in the way is below.")
+    return outcome, ""
 
 
-def _checked(table: Table, columns: Columns, outcome: intake.Outcome) -> dict[str, object]:
-    report, problems = mending.report(table, columns, outcome)
-    counts = {"new": outcome.new, "unchanged": outcome.unchanged}
-    return {
-        "state": State.CHECKED,
-        "asked_at": None,
-        "started_at": None,
-        "report": report,
-        "problems": problems,
-        **counts,
-    }
+def _left_out(rows: int) -> list[str]:
+    if not rows:
+        return []
+    return [ngettext("%(number)s row is left out.", "%(number)s rows are left out.", rows) % {"number": f"{rows:,}"}]
 
 
 def _over(state: str, *, now: datetime) -> dict[str, object]:
-    gone: dict[str, object] = {
-        "content": None,
-        "problems": None,
-        "cells": {},
-        "left_out": [],
-        "types": {},
-        "customers": {},
-        "report": {},
-    }
-    return {"state": state, "ended_at": now, "asked_at": None, "started_at": None, "notice": "", **gone}
+    mended: dict[str, object] = {"cells": {}, "left_out": [], "types": {}, "customers": {}}
+    gone = {"content": None, "problems": None, "report": {}, "notice": "", **mended}
+    return {"state": state, "ended_at": now, "asked_at": None, "started_at": None, **gone}
 
 
 # --- Looking --------------------------------------------------------------------------------------------------------------

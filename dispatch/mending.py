@@ -54,7 +54,9 @@ def mended(table: Table, columns: Columns, by: Mended) -> Table:
 def _stands_for(text: str, customers: Mapping[str, str]) -> str:
     """The last name of the chain, and never in circles."""
     for _step in customers:
-        text = customers.get(text.upper(), text)
+        if text.upper() not in customers:
+            break
+        text = customers[text.upper()]
     return text
 
 
@@ -79,7 +81,6 @@ def report(table: Table, columns: Columns, outcome: Outcome) -> tuple[dict[str, 
     return {
         "conflicts": outcome.conflicts,
         "errors": len(outcome.problems) - outcome.conflicts,
-        "notices": list(map(shown, outcome.notices)),
         "first": [_first(each) for each in outcome.first],
         "types": types.shown(),
         "more_types": max(0, len(types.found) - MOST_TEXTS_SHOWN),

@@ -306,7 +306,9 @@ def test_a_customer_that_could_be_two_is_not_guessed(team):
     assert dict(File.objects.values_list("reference", "customer__slug")) == {"B": "acme-2", "C": "acme", "D": "acme-2"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every example undoes what it did
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # every example undoes what it did
 @given(
     st.lists(
         st.sampled_from(
