@@ -4,12 +4,16 @@ And new ones, each under an address that is free.
 """
 
 import hashlib
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NamedTuple, Protocol, TypeVar
 
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models.functions import Left, Upper
 from django.utils.text import slugify
 
 from dispatch.models import Customer, FileType
@@ -24,6 +28,12 @@ UNION
 SELECT meant.text, upper(meant.text), c.id, c.name, c.slug
 FROM unnest(%(texts)s::text[]) AS meant(text) JOIN dispatch_customer c ON c.slug IN (meant.text, lower(meant.text))
 """
+
+MOST_COMPARED = 100
+NEARNESS = 0.86  # of 1: one letter in seven may differ
+LEGAL_FORMS = {
+    "ab", "ag", "bv", "co", "corp", "gmbh", "inc", "limited", "llc", "llp", "ltd", "nv", "plc", "sa", "sarl", "sas",
+}  # fmt: skip
 
 
 class Addressed(Protocol):
@@ -96,6 +106,41 @@ def customers(texts: Collection[str]) -> Customers:
         else:
             names.ambiguous[text] = sorted(customer.slug for customer in found)
     return names
+
+
+def near_customers(names: Collection[str]) -> dict[str, str]:
+    """Customers that exist, or come earlier among these, and are written nearly like one of them: a hint, not a search.
+
+    Only names that begin alike and have the same digits are compared, and not more than a hundred of them.
+    """
+    names = list(names)[:MOST_COMPARED]
+    begins = {name[:3].upper() for name in names}
+    near = (
+        Customer.objects.annotate(begin=Upper(Left("name", 3))).filter(begin__in=begins).values_list("name", flat=True)
+    )
+    there: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for name in near[: MOST_COMPARED * 20]:
+        there[_likeness(name)][_bare(name)] = name
+    found = {}
+    for name in names:
+        others, bare = there[_likeness(name)], _bare(name)
+        if close := get_close_matches(bare, others, n=1, cutoff=NEARNESS):
+            found[name] = others[close[0]]
+        others.setdefault(bare, name)
+    return found
+
+
+def _likeness(name: str) -> str:
+    return name[:3].upper() + re.sub(r"\D", "", name)
+
+
+def _bare(name: str) -> str:
+    """Without accents, punctuation and the legal form."""
+    letters = "".join(
+        each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)
+    )
+    words = re.sub(r"[^\w\s]+", "", letters).split()
+    return " ".join(word for word in words if word not in LEGAL_FORMS) or letters
 
 
 def make_customers(names: Collection[str]) -> None:

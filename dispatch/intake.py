@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
@@ -46,15 +47,38 @@ class TypesNotMade(flow.Refused):
     """Missing file types cannot be made as asked."""
 
 
+class First(NamedTuple):
+    """A new file as it would be logged; its customer may be one that is still to be made."""
+
+    line: int
+    reference: str
+    team: str
+    zone: str
+    file_type: str
+    customer: str
+    is_new_customer: bool
+    title: str
+    received_at: datetime
+    due_at: datetime
+    weight: int
+    expedite_reason: str
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What an import did, or would do: with problems, or as a dry run, nothing was written."""
+    """What an import did, or would do: with problems, or as a dry run, nothing was written.
+
+    `conflicts` of the problems are references with other content. `first` are those new files that come first.
+    """
 
     new: int
     unchanged: int
     problems: tuple[Problem, ...]
     notices: tuple[str, ...]
     is_written: bool
+    conflicts: int = 0
+    new_customers: tuple[str, ...] = ()
+    first: tuple[First, ...] = ()
 
 
 STAGE = """
@@ -94,6 +118,13 @@ SELECT line, reference, NULL, 0 FROM gone WHERE NOT is_same
 UNION ALL SELECT NULL, NULL, NULL, count(*) FROM gone WHERE is_same
 """
 NEW_BY_TEAM = "SELECT team_id, count(*) FROM intake_row GROUP BY 1 ORDER BY 1"
+FIRST_NEW = """
+SELECT r.line, r.reference, team.name, calendar.zone, file_type.name, coalesce(c.name, r.new_customer), r.new_customer <> '',
+    r.title, r.received_at, r.due_at, r.weight, r.expedite_reason
+FROM intake_row r JOIN skills_team team ON team.id = r.team_id JOIN dispatch_filetype file_type ON file_type.id = r.file_type_id
+JOIN dispatch_calendarversion calendar ON calendar.id = r.calendar_version LEFT JOIN dispatch_customer c ON c.id = r.customer_id
+ORDER BY r.line LIMIT %s
+"""
 NEW_EXPEDITES = "SELECT line, team_id FROM intake_row WHERE expedite_reason <> '' ORDER BY line"
 
 LOG_ALL = """
@@ -124,6 +155,9 @@ def import_files(
     create_types: bool = False,
     dry_run: bool = False,
     named: Mapping[str, str] | None = None,
+    columns: Columns | None = None,
+    chosen_types: Mapping[str, str] | None = None,
+    show: int = 0,
     by: Worker | None = None,
     now: datetime,
     progress: Progress = lambda *_: None,
@@ -131,18 +165,20 @@ def import_files(
     """Log every row as a file, or none if there is any problem, and wake the teams that got some.
 
     With a team, only its file types are meant; `create_types` makes those that it lacks. `named` says which column holds
-    which field. Raises tables.Unreadable, Overtaken, TypesNotMade.
+    which field, or `columns` where each stands. `chosen_types` are addresses by the text that means them, whatever else it
+    could mean. `show` so many of the new files. Raises tables.Unreadable, Overtaken, TypesNotMade.
     """
-    columns = tables.columns(table.header, required=REQUIRED, optional=OPTIONAL, named=named)
+    columns = columns or tables.columns(table.header, required=REQUIRED, optional=OPTIONAL, named=named)
     names = names_in(table, columns)
     try:
         with transaction.atomic():
-            desk, notices = _desk(names, team=team, create_types=create_types, now=now)
+            desk, notices = _desk(names, team=team, create_types=create_types, chosen=chosen_types or {}, now=now)
             problems = _stage(table, columns, desk, rows=names.rows, progress=progress)
-            progress(_("Writing"), names.rows, names.rows)
+            progress(_("Comparing") if dry_run else _("Writing"), names.rows, names.rows)
             unchanged, conflicts = _compare()
             problems += conflicts
             new: dict[int, int] = dict(moves.rows(NEW_BY_TEAM, []))
+            first = tuple(map(First._make, moves.rows(FIRST_NEW, [show]))) if show else ()
             if not problems and not dry_run:
                 for team_id in new:
                     moves.take(team_id)
@@ -156,7 +192,14 @@ def import_files(
             _("Somebody logged one of these files at the same time. Nothing was written; import again.")
         ) from error
     return Outcome(
-        sum(new.values()), unchanged, tuple(sorted(problems)), (*table.notices, *columns.notices, *notices), is_written
+        sum(new.values()),
+        unchanged,
+        tuple(sorted(problems)),
+        (*table.notices, *columns.notices, *notices),
+        is_written,
+        conflicts=len(conflicts),
+        new_customers=tuple(sorted(set(desk.customers.new.values()))),
+        first=first,
     )
 
 
@@ -211,7 +254,9 @@ def next_reference(reference: str) -> str:
 # --- The desk: what rows are checked against ------------------------------------------------------------------------------
 
 
-def _desk(names: Names, *, team: Team | None, create_types: bool, now: datetime) -> tuple[Desk, list[str]]:
+def _desk(
+    names: Names, *, team: Team | None, create_types: bool, chosen: Mapping[str, str], now: datetime
+) -> tuple[Desk, list[str]]:
     types = list(FileType.objects.filter(**{"team": team} if team else {}).select_related("team"))
     notices = []
     if create_types:
@@ -222,6 +267,7 @@ def _desk(names: Names, *, team: Team | None, create_types: bool, now: datetime)
     teams = {file_type.team_id for file_type in types}
     book = agreements.book(Queue.objects.filter(team__in=teams).values_list("team", flat=True))
     found, problems = _types_meant(names.file_types, types, book)
+    found |= _types_chosen(chosen, types, book)
     customers = directory.customers(names.customers)
     if customers.new:
         notices.append(_new_customers(sorted(set(customers.new.values()))))
@@ -230,7 +276,8 @@ def _desk(names: Names, *, team: Team | None, create_types: bool, now: datetime)
 
 def _new_customers(names: list[str]) -> str:
     text = ngettext("%(number)s new customer: %(names)s.", "%(number)s new customers: %(names)s.", len(names))
-    return text % {"number": f"{len(names):,}", "names": ", ".join(names[:5]) + (", …" if len(names) > 5 else "")}
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return (text % {"number": f"{len(names):,}", "names": shown}).replace("….", "…")
 
 
 def _make_missing_types(names: Names, types: list[FileType], *, team: Team | None) -> list[FileType]:
@@ -264,19 +311,20 @@ def _types_meant(
     return found, problems
 
 
+def _types_chosen(chosen: Mapping[str, str], types: list[FileType], book: Book) -> dict[str, FileType]:
+    by_address = {each.slug: each for each in types if each.team_id in book.calendars}
+    return {text: by_address[address] for text, address in chosen.items() if address in by_address}
+
+
 def _type_problem(text: str, candidates: list[FileType], types: list[FileType]) -> str:
     if len(candidates) == 1:
         return no_queue(candidates[0].team)
     if candidates:
         addresses = ", ".join(sorted(candidate.slug for candidate in candidates))
-        message = _(
-            "Several file types are called %(text)s. Write an address (%(addresses)s), or import for one team (--team)."
-        )
+        message = _("Several file types are called %(text)s. Write an address (%(addresses)s), or import for one team.")
         return message % {"text": text, "addresses": addresses}
     known = ", ".join(sorted(file_type.name for file_type in types)[:10]) or _("none yet")
-    message = _(
-        "There is no file type %(text)s. Write another (%(known)s), or have it made (--create-types with --team)."
-    )
+    message = _("There is no file type %(text)s. Write another (%(known)s), or have it made.")
     return message % {"text": text[:80], "known": known}
 
 
@@ -322,7 +370,7 @@ def _compare() -> tuple[int, list[Problem]]:
     for line, reference, first_line, same in moves.rows(REPEATED, []) + moves.rows(LOGGED_BEFORE, []):
         unchanged += same
         if first_line:
-            message = _("%(reference)s is in line %(line)s too, with other content. Keep one of them.")
+            message = _("%(reference)s is in row %(line)s too, with other content. Keep one of them.")
             problems.append(Problem(line, "reference", message % {"reference": reference, "line": first_line}))
         elif line:
             message = _(

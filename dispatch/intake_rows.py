@@ -153,17 +153,19 @@ def read_reference(cell: Cell) -> str:
     if not text:
         raise Wrong(_("The reference is missing. Every file needs one of its own."))
     if not is_reference(text):
-        raise Wrong(_("%(text)s cannot be a reference. %(why)s") % {"text": ascii(text[:80]), "why": REFERENCE.message})
+        raise Wrong(
+            _("%(text)s cannot be a reference. %(why)s") % {"text": ascii(text[:80]), "why": REFERENCE.message % {}}
+        )
     return read_text(text, longest=LONGEST_REFERENCE)
 
 
 def _file_type(cell: Cell, desk: Desk) -> FileType:
     text = read_text(cell, longest=1000)
+    if text in desk.types:
+        return desk.types[text]
     if not text:
         raise Wrong(_("The file type is missing. Write its name or address."))
-    if text in desk.type_problems:
-        raise Wrong(desk.type_problems[text])
-    return desk.types[text]
+    raise Wrong(desk.type_problems[text])
 
 
 def _customer(cell: Cell, desk: Desk) -> tuple[int | None, str]:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import FileType, HelpCall, Queue
+from dispatch.models import FileType, HelpCall, Import, Queue
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -46,6 +46,16 @@ def may_see_files(person: Worker) -> bool:
 def may_decide_on_files(person: Worker, team: Team) -> bool:
     """Withdraw, rework, expedite: for who answers for the team."""
     return leads(person, team) or person.has_role(Role.ADMINISTRATOR)
+
+
+def imports_for(person: Worker) -> QuerySet[Import]:
+    """The imports that somebody who may log files may see: one's own, and those that logged something."""
+    return Import.objects.filter(Q(by=person) | Q(state=Import.State.IMPORTED))
+
+
+def may_handle_import(person: Worker, upload: Import) -> bool:
+    """Mend it, import it, drop it: whoever uploaded it."""
+    return upload.by_id == person.pk
 
 
 def calls_for(person: Worker, team: Team) -> QuerySet[HelpCall]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, shelf
+from dispatch import absences, importing, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -14,10 +14,16 @@ def sweep() -> int:
     now = timezone.now()
     absences.begin_due(now=now)
     shelf.rouse_due(now=now)
+    importing.wake_lost(now=now)
     return sum(refill(team_id, cause="sweep") for team_id in hungry_teams(now=now))
 
 
 def tidy() -> int:
-    """Forget the empty tallies of promises long past, so that boards stay quick over the years; their number. Runs nightly."""
-    long_past = timezone.now() - timedelta(days=7)
+    """Forget the empty tallies of promises long past, so that boards stay quick over the years; their number. Runs nightly.
+
+    Uploads that nobody imported go too.
+    """
+    now = timezone.now()
+    importing.tidy(now=now)
+    long_past = now - timedelta(days=7)
     return Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]

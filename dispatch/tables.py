@@ -9,10 +9,10 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import reduce
-from itertools import islice
+from itertools import count, islice
 from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
@@ -34,7 +34,8 @@ class Unreadable(Exception):
 
 
 class Row(NamedTuple):
-    """A row with something in it. `line` is where it starts, from 1; `problem` what is wrong with it as a whole."""
+    """A row with something in it. `line` is where it starts, from 1, or its number in a spreadsheet; `problem` what is wrong
+    with it as a whole."""
 
     line: int
     cells: Sequence[Cell]
@@ -61,6 +62,16 @@ class Table:
         records = self._records()
         next(records)
         return (self._measured(row) for row in records)
+
+    def changed(self, change: Callable[[Row], Row | None]) -> "Table":
+        """The same table, every row below the header as `change` gives it; where that is nothing, without it."""
+
+        def records() -> Iterator[Row]:
+            records = self._records()
+            yield next(records)
+            yield from (after for row in records if (after := change(row)) is not None)
+
+        return replace(self, _records=records)
 
     def _measured(self, row: Row) -> Row:
         """A row that was cut off or shifted would put values into the wrong columns, so it is refused."""
@@ -94,17 +105,18 @@ class Columns:
         return [_("Ignored columns: %(names)s.") % {"names": ", ".join(self.ignored)}] if self.ignored else []
 
 
-def read(source: BinaryIO, *, wanted: Collection[str]) -> Table:
+def read(source: BinaryIO, *, wanted: Collection[str], as_spreadsheet: bool = False) -> Table:
     """The table in this file, which must be seekable and stay open while rows are read.
 
-    `wanted` are the column names that tell a delimiter from other characters. Raises Unreadable.
+    `wanted` are the column names that tell a delimiter from other characters. With `as_spreadsheet` rows of a CSV go by the
+    number that a spreadsheet shows, where a cell of several lines is still one row. Raises Unreadable.
     """
     start = source.read(4)
     if not start:
         raise Unreadable(_("The file is empty. It needs a first row that names the columns."))
     if start in WORKBOOK_STARTS:
         return _workbook(source)
-    return _csv(source, wanted=wanted)
+    return _csv(source, wanted=wanted, as_spreadsheet=as_spreadsheet)
 
 
 def key(name: str) -> str:
@@ -131,7 +143,7 @@ def columns(
         if field in fields:
             places[field] = place
         else:
-            ignored.append(name or _("column %(number)d, which has no name") % {"number": place + 1})
+            ignored.append(name or unnamed(place))
     missing = [field for field in required if field not in places]
     if missing:
         raise Unreadable(
@@ -139,6 +151,10 @@ def columns(
             % {"missing": ", ".join(missing), "found": _shown(header)}
         )
     return Columns(places, tuple(ignored))
+
+
+def unnamed(place: int) -> str:
+    return _("column %(number)d, which has no name") % {"number": place + 1}
 
 
 def _renamed(header: Sequence[str], fields: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
@@ -167,7 +183,7 @@ def _shown(names: Sequence[str]) -> str:
 # --- CSV ----------------------------------------------------------------------------------------------------------------
 
 
-def _csv(source: BinaryIO, *, wanted: Collection[str]) -> Table:
+def _csv(source: BinaryIO, *, wanted: Collection[str], as_spreadsheet: bool) -> Table:
     encoding = _encoding(source)
     sample = list(islice(_lines(source, encoding), HEADER_SAMPLE))
     if "\0" in sample[0]:
@@ -176,7 +192,8 @@ def _csv(source: BinaryIO, *, wanted: Collection[str]) -> Table:
     delimiter = delimiter or _delimiter(sample, wanted=wanted)
 
     def records() -> Iterator[Row]:
-        return _records(_lines(source, encoding), delimiter=delimiter, above=above)
+        lines = _lines(source, encoding)
+        return _records(lines, delimiter=delimiter, above=above, as_spreadsheet=as_spreadsheet)
 
     header = next(records(), None)
     if header is None:
@@ -218,11 +235,11 @@ def _lines(source: BinaryIO, encoding: str) -> Iterator[str]:
         text.detach()  # the file is not ours to close
 
 
-def _records(lines: Iterator[str], *, delimiter: str, above: int = 0) -> Iterator[Row]:
+def _records(lines: Iterator[str], *, delimiter: str, above: int = 0, as_spreadsheet: bool = False) -> Iterator[Row]:
     """Strict, so that a quotation mark that is never closed is one bad row and not the silent end of the file."""
     reader = csv.reader(islice(lines, above, None), delimiter=delimiter, strict=True)
-    while True:
-        line = above + reader.line_num + 1
+    for number in count(1):
+        line = number if as_spreadsheet else above + reader.line_num + 1
         try:
             cells = [cell.strip() for cell in next(reader)]
         except StopIteration:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch.views import acts, bin, board, file, home, intake, presence
+from dispatch.views import acts, bin, board, file, home, importing, intake, presence
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -30,5 +30,9 @@ urlpatterns = [
     path("bin/undo/", bin.undo_act, name="undo"),
     path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
+    path("intake/import/", importing.imports, name="imports"),
+    path("intake/import/<int:pk>/", importing.one, name="import"),
+    path("intake/import/<int:pk>/part/", importing.part, name="import_part"),
+    path("intake/import/<int:pk>/errors.csv", importing.errors, name="import_errors"),
     path("intake/promise/", intake.promise, name="promise"),
 ]

@@ -12,6 +12,7 @@ from dispatch.models.files import (
     Tally,
     Turn,
 )
+from dispatch.models.imports import Import, RememberedColumns
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -43,10 +44,12 @@ __all__ = [
     "File",
     "FileType",
     "HelpCall",
+    "Import",
     "LedgerRun",
     "PassBack",
     "Queue",
     "QueueMissing",
+    "RememberedColumns",
     "ShelfPlace",
     "Slot",
     "State",

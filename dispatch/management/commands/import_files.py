@@ -50,6 +50,10 @@ File types and customers go by name or address. Unknown customers are made; unkn
         except (OSError, tables.Unreadable, flow.Refused) as error:
             raise CommandError(f"{path}: {error}") from error
         reporting.show(outcome.problems, notices=outcome.notices, to=self.stderr, errors=errors)
+        if any(problem.column == "file_type" for problem in outcome.problems):
+            self.stderr.write(
+                _("File types of one team: --team SLUG. With --create-types, those that it lacks are made.")
+            )
         self.stdout.write(_summary(outcome))
         reporting.close(self.stdout, problems=outcome.problems, dry_run=dry_run)
 
