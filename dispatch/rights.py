@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 
 from django.core.exceptions import PermissionDenied
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import FileType, HelpCall, Queue
+from dispatch.models import Attachment, FileType, HelpCall, Queue
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -46,6 +47,20 @@ def may_see_files(person: Worker) -> bool:
 def may_decide_on_files(person: Worker, team: Team) -> bool:
     """Withdraw, rework, expedite: for who answers for the team."""
     return leads(person, team) or person.has_role(Role.ADMINISTRATOR)
+
+
+def may_attach(person: Worker, team: Team) -> bool:
+    """Documents are added by whoever has to do with the files of this team: who logs them, works them or answers for them."""
+    return may_log_files(person) or person.team_id == team.pk or may_decide_on_files(person, team)
+
+
+def may_detach(person: Worker, attachment: Attachment, *, now: datetime) -> bool:
+    """A slip is put right by whoever made it, within a day; after that by who answers for the team."""
+    return attached_just_now(person, attachment, now=now) or may_decide_on_files(person, attachment.file.team)
+
+
+def attached_just_now(person: Worker, attachment: Attachment, *, now: datetime) -> bool:
+    return attachment.added_by_id == person.pk and now - attachment.added_at < timedelta(days=1)
 
 
 def calls_for(person: Worker, team: Team) -> QuerySet[HelpCall]:

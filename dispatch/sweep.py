@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, shelf
+from dispatch import absences, attachments, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -18,6 +18,9 @@ def sweep() -> int:
 
 
 def tidy() -> int:
-    """Forget the empty tallies of promises long past, so that boards stay quick over the years; their number. Runs nightly."""
-    long_past = timezone.now() - timedelta(days=7)
-    return Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
+    """Forget the empty tallies of promises long past, so that boards stay quick over the years, and documents that nobody needs
+    any more; the number of both. Runs nightly."""
+    now = timezone.now()
+    long_past = now - timedelta(days=7)
+    empty = Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
+    return empty + attachments.forget(now=now)

@@ -38,6 +38,8 @@ def _links(person: Worker) -> list[tuple[str, str]]:
         links.append((reverse("boards"), _("All boards")))
     if rights.may_log_files(person):
         links.append((reverse("intake"), _("Log a file")))
+    if rights.may_see_files(person):
+        links.append((reverse("search"), _("Search")))
     if person.is_staff:
         links.append((reverse("admin:index"), _("Administration")))
     return links
