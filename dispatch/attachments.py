@@ -137,19 +137,25 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
     left = dict(act.exclude(cause__in=gone).values_list("cause", "pk"))
     if event.cause not in left:
         raise RemovedAlready(_("%(name)s was removed already. Nothing was changed.") % {"name": event.cause})
-    for attachment in Attachment.objects.filter(file=event.file_id, name__in=left, removed_at=None):
+    for attachment in Attachment.objects.filter(file=event.file_id, name__in=left, removed_at=None).order_by("pk"):
         _remove(attachment, by=by, now=now, undoes=left[attachment.name])
 
 
 def put_back(event: Event, *, by: Worker, now: datetime) -> None:
-    """What was removed is there again (R18). The caller holds the queue. Raises RemovedAlready when another has its name by now."""
-    removed = Attachment.objects.filter(file=event.file_id, name=event.cause, removed_at=event.at).first()
-    if removed is None or Attachment.objects.filter(file=event.file_id, name=event.cause, removed_at=None).exists():
+    """What was removed in this act is there again (R18). The caller holds the queue. Raises RemovedAlready when another attachment
+    has one of the names by now."""
+    act = Event.objects.filter(file=event.file_id, kind=event.kind, by=event.by_id, at=event.at, undone_by=None)
+    events = dict(act.values_list("cause", "pk"))
+    named = Attachment.objects.filter(file=event.file_id, name__in=events)
+    if taken := named.filter(removed_at=None).first():
         raise RemovedAlready(
-            _("Another attachment is called %(name)s by now. Nothing was changed.") % {"name": event.cause}
+            _("Another attachment is called %(name)s by now. Nothing was changed.") % {"name": taken.name}
         )
-    Attachment.objects.filter(pk=removed.pk).update(removed_at=None, removed_by=None)
-    moves.note(removed.file_id, kind=Event.Kind.ATTACHED, by_id=by.pk, cause=removed.name, now=now, undoes=event.pk)
+    kind = Event.Kind.ATTACHED
+    for removed in named.filter(removed_at=event.at, removed_by=event.by_id).order_by("pk"):
+        Attachment.objects.filter(pk=removed.pk).update(removed_at=None, removed_by=None)
+        undoes = events[removed.name]
+        moves.note(removed.file_id, kind=kind, by_id=by.pk, cause=removed.name, now=now, undoes=undoes)
 
 
 def _remove(attachment: Attachment, *, by: Worker, now: datetime, undoes: int | None) -> None:
