@@ -31,7 +31,7 @@ A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
 PATIENCE = 2_000  # milliseconds a look may take
 SIMILAR_RANK = 4
-ALIKE = 0.5  # from 0 to 1
+ALIKE = 0.45  # from 0 to 1
 
 # The planner guesses badly how rare a word is. An index is the right way to every word; a wrong guess must not cost a minute.
 CAREFULLY = """
@@ -51,11 +51,9 @@ FROM (SELECT file_id, reference FROM dispatch_filetext WHERE reference LIKE uppe
 """
 
 BY_WORDS = """
-SELECT 'newest', NULL, file_id, 2, 0, '' FROM (
-    SELECT file_id, text FROM dispatch_filetext ORDER BY file_id DESC LIMIT %(newest)s
-) t WHERE {text}
+SELECT 'newest', NULL, file_id, 2, 0, '' FROM newest
 UNION ALL SELECT 'text', %(taken)s, file_id, 2, 0, '' FROM (
-    SELECT file_id FROM (SELECT file_id FROM dispatch_filetext t WHERE {text} LIMIT %(matches)s) t
+    SELECT file_id FROM (SELECT file_id FROM dispatch_filetext t WHERE {is_needed} AND {text} LIMIT %(matches)s) t
     ORDER BY file_id DESC LIMIT %(taken)s
 ) t
 UNION ALL SELECT 'customer ' || t.id, %(a_customer)s, file_id, CASE WHEN {all_told} THEN 2 END, 0, '' FROM (
@@ -63,38 +61,45 @@ UNION ALL SELECT 'customer ' || t.id, %(a_customer)s, file_id, CASE WHEN {all_to
         SELECT id, reference, title FROM dispatch_file WHERE customer_id = c.id ORDER BY id DESC LIMIT %(a_customer)s
     ) f
 ) t
-UNION ALL SELECT 'written', %(taken)s, file_id, 3, 0, cause FROM (
+"""
+
+BY_WHAT_WAS_WRITTEN = """
+SELECT 'written' AS branch, %(taken)s AS bound, file_id, 3 AS rank, 0 AS likeness, cause AS said FROM (
     SELECT file_id, cause FROM (
         SELECT e.id, e.file_id, e.cause FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(matches)s
     ) e ORDER BY id DESC LIMIT %(taken)s
 ) e
 """
 
-CUSTOMERS = """
-customers AS MATERIALIZED (
+# The newest files with all the words, and the customers with any of them.
+AT_HAND = """
+newest AS MATERIALIZED (
+    SELECT file_id FROM (SELECT file_id, text FROM dispatch_filetext ORDER BY file_id DESC LIMIT %(newest)s) t WHERE {text}
+), customers AS MATERIALIZED (
     SELECT id, name FROM (SELECT c.id, c.name, {number} AS number FROM dispatch_customer c WHERE {any_word} LIMIT %(taken)s) c
     ORDER BY number DESC, name LIMIT %(customers)s
 ), """
 
 BY_LIKENESS = """
-SELECT 'text' AS branch, %(similar)s AS bound, file_id, 4 AS rank, word_similarity(%(text)s, text) AS likeness, '' AS said
-FROM (SELECT file_id, text FROM dispatch_filetext WHERE %(text)s <%% text LIMIT %(similar)s) t
+SELECT 'text' AS branch, %(similar)s AS bound, file_id, 4 AS rank, likeness, '' AS said
+FROM (SELECT file_id, {text_likeness} AS likeness FROM dispatch_filetext t WHERE {text} LIMIT %(similar)s) t
 UNION ALL SELECT 'customer ' || c.id, %(a_customer)s, f.id, 4, c.likeness, '' FROM (
-    SELECT id, word_similarity(%(text)s, name) AS likeness
-    FROM (SELECT id, name FROM dispatch_customer WHERE %(text)s <%% name LIMIT %(similar)s) c
-    ORDER BY likeness DESC, name LIMIT %(customers)s
+    SELECT id, likeness FROM (
+        SELECT c.id, {name_likeness} AS likeness FROM dispatch_customer c WHERE {name} LIMIT %(similar)s
+    ) c ORDER BY likeness DESC, id LIMIT %(customers)s
 ) c CROSS JOIN LATERAL (
     SELECT id FROM dispatch_file WHERE customer_id = c.id ORDER BY id DESC LIMIT %(a_customer)s
 ) f
-UNION ALL SELECT 'written', %(similar)s, file_id, 4, word_similarity(%(text)s, cause), cause
-FROM (SELECT e.file_id, e.cause FROM dispatch_event e WHERE {written} AND %(text)s <%% e.cause LIMIT %(similar)s) e
+UNION ALL SELECT 'written', %(similar)s, file_id, 4, likeness, cause
+FROM (SELECT e.file_id, e.cause, {cause_likeness} AS likeness FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(similar)s) e
 """
 
 # Each file once, by the best of what it was found by. The first row, without a file, says whether a branch stopped at its bound.
 BEST = """
 WITH {before}hit AS MATERIALIZED ({branches}),
 best AS (
-    SELECT DISTINCT ON (file_id) file_id, rank, likeness, said FROM hit WHERE rank IS NOT NULL ORDER BY file_id, rank, likeness DESC
+    SELECT DISTINCT ON (file_id) file_id, rank, likeness, said FROM hit
+    WHERE rank IS NOT NULL ORDER BY file_id, rank, likeness DESC
 ), found AS (
     SELECT f.id, best.rank, best.said FROM best JOIN dispatch_file f ON f.id = best.file_id WHERE {filters}
     ORDER BY best.rank, round(best.likeness::numeric, 1) DESC, (f.state IN ('waiting', 'in_slot', 'shelved')) DESC,
@@ -184,10 +189,7 @@ class _Haul:
     is_partial: bool = False
     gave_up: bool = False
 
-    def add(self, rows: list[tuple[Any, ...]] | None) -> None:
-        if rows is None:
-            self.gave_up = True
-            return
+    def add(self, rows: list[tuple[Any, ...]]) -> None:
         for file_id, rank, said in rows:
             if file_id is None:
                 self.is_partial = self.is_partial or rank > 0
@@ -199,49 +201,91 @@ def find(asked: Asked, *, now: datetime) -> Found:
     """The files that match. Nothing when nothing is asked, or when it `needs_words`."""
     if asked.needs_words or not (asked.text or asked.is_filtered):
         return Found()
-    haul = _Haul()
-    with transaction.atomic():
-        moves.rows(CAREFULLY, {"patience": str(PATIENCE), "alike": str(ALIKE)})
-        if asked.text:
-            haul.add(_look(_as_typed(asked), asked, now=now))
-            if asked.words and len(haul.said) < FEW and not haul.is_partial:
-                haul.add(_look(_alike(asked), asked, now=now))
-        else:
-            of_type = "(%(file_type)s IS NULL OR t.id = %(file_type)s) AND (%(team)s IS NULL OR t.team_id = %(team)s)"
-            haul.add(_look(LISTED.format(filters=_filters(asked), of_type=of_type), asked, now=now))
-        rows = _rows(haul, now=now)
+    haul = _haul(asked)
     has_more = len(haul.said) > SHOWN
     return Found(
-        rows=rows,
+        rows=_rows(haul, now=now),
         has_more=has_more,
         is_partial=haul.is_partial and not has_more,
         gave_up=haul.gave_up,
     )
 
 
+def _haul(asked: Asked) -> _Haul:
+    """Look after look, until there is enough."""
+    haul = _Haul()
+    try:
+        with transaction.atomic():
+            moves.rows(CAREFULLY, {"patience": str(PATIENCE), "alike": str(ALIKE)})
+            if not asked.text:
+                haul.add(_look(_listed(asked), asked))
+                return haul
+            haul.add(_look(_as_typed(asked), asked))
+            if asked.words and len(haul.said) <= SHOWN:
+                haul.add(_look(_as_written(asked), asked))
+            if asked.words and len(haul.said) < FEW and not haul.is_partial:
+                haul.add(_look(_alike(asked), asked))
+    except OperationalError as slow:
+        if not isinstance(slow.__cause__, QueryCanceled):
+            raise
+        haul.gave_up = True
+    return haul
+
+
 def _as_typed(asked: Asked) -> str:
-    numbers = range(len(asked.words))
-    if not numbers:
+    if not asked.words:
         return BEST.format(before="", branches=BY_REFERENCE, filters=_filters(asked))
-
-    def every(column: str) -> str:
-        return " AND ".join(f"{column} ILIKE %(word_{number})s" for number in numbers)
-
-    customers = CUSTOMERS.format(
+    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+    at_hand = AT_HAND.format(
+        text=_every(asked, "t.text"),
         number=" + ".join(f"(c.name ILIKE %(word_{number})s)::integer" for number in numbers),
-        any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers if _is_long(asked.words[number])),
+        any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers),
     )
     by_words = BY_WORDS.format(
-        text=every("t.text"),
-        all_told=every("concat_ws(' ', t.name, t.reference, t.title)"),
-        written=WRITTEN,
-        cause=every("e.cause"),
+        # What a filter leaves of the newest may be nothing.
+        is_needed="TRUE" if asked.is_filtered else "(SELECT count(*) FROM newest) < %(shown)s",
+        text=_every(asked, "t.text"),
+        all_told=_every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
     )
-    return BEST.format(before=customers, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+    return BEST.format(before=at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+
+
+def _as_written(asked: Asked) -> str:
+    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=_every(asked, "e.cause"))
+    return BEST.format(before="", branches=branch, filters=_filters(asked))
 
 
 def _alike(asked: Asked) -> str:
-    return BEST.format(before="", branches=BY_LIKENESS.format(written=WRITTEN), filters=_filters(asked))
+    """All that was typed is like something there, or each word is like something, wherever it stands."""
+    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+
+    def every(column: str) -> str:
+        each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
+        return f"(%(text)s <%% {column} OR ({each}))"
+
+    def likeness(column: str) -> str:
+        each = " + ".join(f"word_similarity(%(plain_{number})s, {column})" for number in numbers)
+        return f"greatest(word_similarity(%(text)s, {column}), ({each}) / {len(numbers)})"
+
+    branches = BY_LIKENESS.format(
+        written=WRITTEN,
+        text=every("t.text"),
+        text_likeness=likeness("t.text"),
+        name=every("c.name"),
+        name_likeness=likeness("c.name"),
+        cause=every("e.cause"),
+        cause_likeness=likeness("e.cause"),
+    )
+    return BEST.format(before="", branches=branches, filters=_filters(asked))
+
+
+def _listed(asked: Asked) -> str:
+    of_type = "(%(file_type)s IS NULL OR t.id = %(file_type)s) AND (%(team)s IS NULL OR t.team_id = %(team)s)"
+    return LISTED.format(filters=_filters(asked), of_type=of_type)
+
+
+def _every(asked: Asked, column: str) -> str:
+    return " AND ".join(f"{column} ILIKE %(word_{number})s" for number in range(len(asked.words)))
 
 
 def _is_long(word: str) -> bool:
@@ -262,8 +306,9 @@ def _filters(asked: Asked) -> str:
     return " AND ".join(condition for condition, is_asked in conditions.items() if is_asked) or "TRUE"
 
 
-def _look(sql: str, asked: Asked, *, now: datetime) -> list[tuple[Any, ...]] | None:
-    """None when it took too long."""
+def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
+    words = {f"word_{number}": f"%{_escaped(word)}%" for number, word in enumerate(asked.words)}
+    plain = {f"plain_{number}": word for number, word in enumerate(asked.words)}
     parameters = {
         "text": asked.text,
         "prefix": _escaped(asked.text) + "%",
@@ -272,7 +317,6 @@ def _look(sql: str, asked: Asked, *, now: datetime) -> list[tuple[Any, ...]] | N
         "file_type": asked.file_type_id,
         "due_from": asked.due_from,
         "due_before": asked.due_before,
-        "now": now,
         "newest": NEWEST,
         "matches": MATCHES,
         "taken": TAKEN,
@@ -280,14 +324,8 @@ def _look(sql: str, asked: Asked, *, now: datetime) -> list[tuple[Any, ...]] | N
         "customers": CUSTOMERS_LOOKED_AT,
         "a_customer": A_CUSTOMER,
         "shown": SHOWN + 1,
-    } | {f"word_{number}": f"%{_escaped(word)}%" for number, word in enumerate(asked.words)}
-    try:
-        with transaction.atomic():
-            return moves.rows(sql, parameters)
-    except OperationalError as slow:
-        if not isinstance(slow.__cause__, QueryCanceled):
-            raise
-        return None
+    }
+    return moves.rows(sql, parameters | words | plain)
 
 
 def _escaped(text: str) -> str:
