@@ -22,6 +22,7 @@ from skills.models import short_name
 SHOWN = 50
 LONGEST = 100  # characters that are looked for
 MOST_WORDS = 6
+MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
 NEWEST = 5_000  # files that are looked through for any words
 MATCHES = 10_000  # taken from an index of words
 TAKEN = 2_000  # of those, the newest
@@ -259,13 +260,16 @@ def _alike(asked: Asked) -> str:
     """All that was typed is like something there, or each word is like something, wherever it stands."""
     numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
 
+    if len(numbers) > MOST_WORDS_ALONE:
+        numbers = []
+
     def every(column: str) -> str:
         each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
-        return f"(%(text)s <%% {column} OR ({each}))"
+        return f"(%(text)s <%% {column} OR ({each or 'FALSE'}))"
 
     def likeness(column: str) -> str:
         each = " + ".join(f"word_similarity(%(plain_{number})s, {column})" for number in numbers)
-        return f"greatest(word_similarity(%(text)s, {column}), ({each}) / {len(numbers)})"
+        return f"greatest(word_similarity(%(text)s, {column}), ({each or 0}) / {len(numbers) or 1})"
 
     branches = BY_LIKENESS.format(
         written=WRITTEN,

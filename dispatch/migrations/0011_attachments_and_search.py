@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='filetext',
-            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['text'], name='found_by_words', opclasses=['gin_trgm_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(fields=['text'], gin_pending_list_limit=1024, name='found_by_words', opclasses=['gin_trgm_ops']),
         ),
         migrations.AddIndex(
             model_name='attachment',
