@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import Error, transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
@@ -117,6 +117,8 @@ def attach(file: File, uploads: Sequence[UploadedFile], *, by: Worker, now: date
                 taken.add(attachment.name)
                 moves.note(file.pk, kind=Event.Kind.ATTACHED, by_id=by.pk, cause=attachment.name, now=now)
             return Attachment.objects.bulk_create(fresh)
+    except Error:
+        raise  # it may have been committed all the same; what nobody needs goes at night
     except BaseException:
         for attachment in fresh:
             path_of(attachment.blob).unlink(missing_ok=True)

@@ -30,7 +30,7 @@ SIMILAR = 1_000  # taken that are only similar
 CUSTOMERS_LOOKED_AT = 10
 A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
-PATIENCE = 2_000  # milliseconds a look may take
+PATIENCE = 1_500  # milliseconds a look may take
 SIMILAR_RANK = 4
 ALIKE = 0.45  # from 0 to 1
 
@@ -259,7 +259,6 @@ def _as_written(asked: Asked) -> str:
 def _alike(asked: Asked) -> str:
     """All that was typed is like something there, or each word is like something, wherever it stands."""
     numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
-
     if len(numbers) > MOST_WORDS_ALONE:
         numbers = []
 

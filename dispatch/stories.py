@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Paper:
+class Attached:
     """A document of the file. `who` attached it, as in a line."""
 
     attachment: Attachment
@@ -68,7 +68,7 @@ class Story:
     why: Why | None
     reworks: tuple[str, ...]
     lines: tuple[Line, ...]  # the latest first
-    papers: tuple[Paper, ...]  # in the order they came
+    attachments: tuple[Attached, ...]  # in the order they came
 
     @property
     def latest(self) -> tuple[Line, ...]:
@@ -105,7 +105,7 @@ def story(reference: str, *, reader: Worker, now: datetime) -> Story:
         why=why(file, now=now) if file.state == State.WAITING else None,
         reworks=tuple(file.reworks.order_by("pk").values_list("reference", flat=True)),
         lines=_lines(file, reader=reader, zone=zone),
-        papers=_papers(file, reader=reader, zone=zone, now=now),
+        attachments=_attachments(file, reader=reader, zone=zone, now=now),
     )
 
 
@@ -148,11 +148,11 @@ def _lines(file: File, *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
     )
 
 
-def _papers(file: File, *, reader: Worker, zone: ZoneInfo, now: datetime) -> tuple[Paper, ...]:
+def _attachments(file: File, *, reader: Worker, zone: ZoneInfo, now: datetime) -> tuple[Attached, ...]:
     found = list(Attachment.objects.filter(file=file, removed_at=None).select_related("added_by").order_by("pk"))
     decides = bool(found) and rights.may_decide_on_files(reader, file.team)
     return tuple(
-        Paper(
+        Attached(
             attachment=each,
             at=each.added_at.astimezone(zone),
             who=_name(each.added_by, reader=reader, is_named=file.state in OPEN_STATES),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -194,6 +194,18 @@ def test_when_the_row_cannot_be_written_the_disk_is_as_before(file, ada, folder,
     with pytest.raises(RuntimeError):
         attach(file, ada)
     assert (names(file), on_disk(folder)) == ([], [])
+
+
+def test_when_the_database_went_away_the_content_stays_until_the_night(file, ada, folder, monkeypatch):
+    """The row may have been committed all the same."""
+
+    def lost(*_args, **_kwargs):
+        raise OperationalError
+
+    monkeypatch.setattr(attachments.moves, "note", lost)
+    with pytest.raises(OperationalError):
+        attach(file, ada)
+    assert len(on_disk(folder)) == 1
 
 
 def test_done_files_take_documents_too_and_nothing_moves(team, file, ada):
