@@ -165,6 +165,11 @@ STORAGES = {
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
+# Documents attached to files: outside of what is served, under names that say nothing.
+ATTACHMENTS_DIR = env_text("ATTACHMENTS_DIR", str(VAR / "attachments"))
+ATTACHMENT_MAX_BYTES = int(env_text("ATTACHMENT_MAX_MB", "20")) * 1024 * 1024
+ATTACHMENTS_A_FILE = 50
+
 # Only what we serve ourselves is loaded, and nothing inline.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
