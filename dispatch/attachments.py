@@ -150,8 +150,8 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
 def put_back(event: Event, *, by: Worker, now: datetime) -> None:
     """What was removed in this act is there again (R18). The caller holds the queue. Raises RemovedAlready when another attachment
     has one of the names by now."""
-    act = Event.objects.filter(file=event.file_id, kind=event.kind, by=event.by_id, at=event.at, undone_by=None)
-    events = dict(act.values_list("cause", "pk"))
+    together = Event.objects.filter(file=event.file_id, kind=event.kind, by=event.by_id, at=event.at, undone_by=None)
+    events = dict(together.values_list("cause", "pk"))
     named = Attachment.objects.filter(file=event.file_id, name__in=events)
     if taken := named.filter(removed_at=None).first():
         raise RemovedAlready(
