@@ -4,6 +4,7 @@ And new ones, each under an address that is free.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -24,6 +25,17 @@ UNION
 SELECT meant.text, upper(meant.text), c.id, c.name, c.slug
 FROM unnest(%(texts)s::text[]) AS meant(text) JOIN dispatch_customer c ON c.slug IN (meant.text, lower(meant.text))
 """
+
+# Each is a look-up in an index that ends by itself, whatever the number of customers.
+CUSTOMERS_FROM = """
+SELECT name FROM dispatch_customer
+WHERE upper(name) LIKE upper(%(beginning)s) ORDER BY upper(name) USING ~<~ LIMIT %(most)s
+"""
+CUSTOMERS_LIKE = """
+SELECT name FROM dispatch_customer WHERE upper(%(text)s) <%% upper(name) AND upper(name) NOT LIKE upper(%(beginning)s)
+ORDER BY word_similarity(upper(%(text)s), upper(name)) DESC, name LIMIT %(most)s
+"""
+LEAST_LIKE = 3  # characters that a likeness can be told from
 
 
 class Addressed(Protocol):
@@ -96,6 +108,24 @@ def customers(texts: Collection[str]) -> Customers:
         else:
             names.ambiguous[text] = sorted(customer.slug for customer in found)
     return names
+
+
+def customers_like(text: str, *, most: int) -> list[str]:
+    """Names to choose from for what was typed so far, two statements at most: those that begin with it, in the order of the
+    alphabet, and if they are few, those that have something like it in them, a slip of the keyboard included."""
+    if "\0" in text:
+        return []
+    told = {"text": text, "beginning": re.sub(r"([\\%_])", r"\\\1", text) + "%", "most": most}
+    found = _names(CUSTOMERS_FROM, told)
+    if len(found) < most and len(text) >= LEAST_LIKE:
+        found += _names(CUSTOMERS_LIKE, told)
+    return found[:most]
+
+
+def _names(sql: str, parameters: dict[str, object]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [name for (name,) in cursor.fetchall()]
 
 
 def make_customers(names: Collection[str]) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch.views import acts, bin, board, file, home, intake, presence
+from dispatch.views import acts, bin, board, covers, file, home, intake, presence, scan
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -28,7 +28,12 @@ urlpatterns = [
     path("bin/help/<int:call>/end/", bin.end_help, name="end_help"),
     path("bin/shelf/<int:place>/take-back/", bin.take_back, name="take_back"),
     path("bin/undo/", bin.undo_act, name="undo"),
+    path("files/covers/", covers.covers, name="covers"),  # and the file of that name
     path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
     path("intake/promise/", intake.promise, name="promise"),
+    path("intake/customers/", intake.customers, name="customers"),
+    path("intake/undo/", intake.undo_act, name="intake_undo"),
+    path("scan/", scan.scan, name="scan"),
+    path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
 ]

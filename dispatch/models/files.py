@@ -57,6 +57,7 @@ class File(models.Model):
         null=True,
         blank=True,
         related_name="files",
+        db_index=False,
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.WAITING)
@@ -120,6 +121,8 @@ class File(models.Model):
                 name="waiting_by_promise",
                 condition=Q(state="waiting"),
             ),
+            # What a customer sent in last, for whoever logs the same twice.
+            models.Index(fields=["customer", "id"], name="files_of_a_customer"),
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(
                 fields=["team"],

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import calendars, promises
@@ -262,6 +264,11 @@ class Customer(models.Model):
         ordering: ClassVar = ["name"]
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        indexes: ClassVar = [
+            # Names folded as `dispatch.directory` folds them: exactly or by their beginning, and by anything like a part of them.
+            models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="customers_by_name"),
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="customers_like", fastupdate=False),
+        ]
 
     def __str__(self) -> str:
         return self.name
