@@ -55,7 +55,8 @@ def _sheet(file: File, *, zone: ZoneInfo, address: str) -> Sheet:
 def square(address: str) -> str:
     """A QR code as SVG that grows with its box: attributes and a class only, since the content security policy allows no style.
 
-    A quarter of it may be torn or stained (error correction Q).
+    A quarter of it may be torn or stained (error correction Q). Half of the quiet zone is in it, the other half is the paper
+    around it, which has to stay empty.
     """
     code = segno.make(address, error="q", micro=False)
-    return code.svg_inline(omitsize=True, border=4, svgclass="qr", lineclass=None)
+    return code.svg_inline(omitsize=True, border=2, svgclass="qr", lineclass=None)

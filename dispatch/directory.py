@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.db import IntegrityError, connection, models, transaction
 from django.utils.text import slugify
@@ -122,7 +122,7 @@ def customers_like(text: str, *, most: int) -> list[str]:
     return found[:most]
 
 
-def _names(sql: str, parameters: dict[str, object]) -> list[str]:
+def _names(sql: str, parameters: dict[str, Any]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return [name for (name,) in cursor.fetchall()]

@@ -101,7 +101,7 @@ def look_alike(file_type: FileType, *, customer_id: int | None, title: str, now:
 
 def last_logged(person: Worker) -> list[Event]:
     """The last ten events by which this person logged a file, whenever that was, the newest first. One look-up in an index."""
-    events = Event.objects.filter(by=person, kind=Event.Kind.LOGGED).select_related("file__file_type")
+    events = Event.objects.filter(by=person, kind=Event.Kind.LOGGED).select_related("file__file_type", "file__slot")
     return list(events.order_by("-pk")[:LATEST])
 
 
@@ -118,8 +118,11 @@ def of_today(events: Iterable[Event], *, now: datetime) -> list[Latest]:
 
 
 def _undoable(event: Event, *, now: datetime) -> int | None:
-    is_untouched = event.file is not None and event.file.state == State.WAITING
-    return event.pk if is_untouched and now - event.at <= undo.WITHIN else None
+    return event.pk if event.file and _is_untouched(event.file) and now - event.at <= undo.WITHIN else None
+
+
+def _is_untouched(file: File) -> bool:
+    return file.state == State.WAITING or (file.state == State.IN_SLOT and not file.slot.in_hand)
 
 
 def zones_of(team_ids: Collection[int]) -> dict[int, ZoneInfo]:

@@ -31,6 +31,7 @@ function matches(options, text) {
 
 function enhance(field) {
   const isSelect = field.matches("select");
+  const name = labelOf(field)?.textContent ?? "";
   const input = isSelect ? inputFor(field) : field;
   const options = isSelect ? optionsOf(field) : [];
   const list = document.createElement("ul");
@@ -47,7 +48,7 @@ function enhance(field) {
   list.className = "combobox-list";
   list.role = "listbox";
   list.hidden = true;
-  list.setAttribute("aria-label", labelOf(field)?.textContent ?? "");
+  list.setAttribute("aria-label", name);
   field.before(box);
   box.append(...(isSelect ? [input, field] : [input]), list);
   input.removeAttribute("list");

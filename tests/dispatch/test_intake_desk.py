@@ -9,8 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import directory, flow, intake, outlook
+from dispatch import directory, flow, intake, ledger, outlook
 from dispatch.models import Customer, Event, File, State
+from dispatch.refill import refill
 from skills.models import Role, Team, Worker
 from tests import office
 from tests.desk import form, text, value
@@ -242,6 +243,26 @@ def test_logging_can_be_taken_back_for_a_minute_on_the_spot(page, clock):
     assert "Taken back" in text(undone)
     assert "CL-0041 10:00 Claim · withdrawn" in text(undone)
     assert File.objects.get().state == State.WITHDRAWN
+
+
+def test_a_file_that_came_into_a_slot_at_once_can_be_taken_back_until_it_is_started(page, team, clock):
+    """The usual case: somebody was free. The slot is empty again, and the books balance."""
+    ada = office.worker("Ada", team)
+    page.post("/intake/", form())
+    refill(team.pk)
+    event = Event.objects.get(kind=Event.Kind.LOGGED)
+    assert office.in_bin(ada)[0] == "CL-0041"
+    assert f'name="event" value="{event.pk}"' in page.get("/intake/").content.decode()
+    assert page.post("/intake/undo/", {"event": event.pk}, headers=HTMX).status_code == 200
+    assert office.in_bin(ada) == ["", "", ""]
+    assert ledger.balance().differences == ()
+    page.post("/intake/", form(reference="CL-0050"))
+    refill(team.pk)
+    flow.start(ada, 1, by=ada, now=NOW)
+    assert 'name="event"' not in page.get("/intake/").content.decode()
+    event = Event.objects.filter(kind=Event.Kind.LOGGED).latest("pk")
+    assert page.post("/intake/undo/", {"event": event.pk}, headers=HTMX).status_code == 409
+    assert office.in_bin(ada)[0] == "CL-0050"
 
 
 def test_nobody_takes_back_what_another_logged(page, team):
