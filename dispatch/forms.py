@@ -69,6 +69,7 @@ class IntakeForm(forms.Form):
             attrs={"type": "datetime-local", "max": "9999-12-31T23:59"}
         )
         self.fields["expedite_reason"].widget.attrs |= {"autocomplete": "off"}
+        self.fields["keep"].widget.attrs |= {"aria-keyshortcuts": "Alt+K"}
 
     @property
     def type_meant(self) -> FileType | None:
@@ -110,9 +111,9 @@ class IntakeForm(forms.Form):
         return bool(self.cleaned_data["keep"])
 
     @property
-    def took_proposal(self) -> bool:
-        """Whether the reference is the one that was proposed, so that the next one will do as well."""
-        return self.cleaned_data["reference"] == self.cleaned_data["proposed"]
+    def is_run(self) -> bool:
+        """Whether the title alone is new: type and customer are kept, and the reference is the one that was proposed."""
+        return self.keeps and self.cleaned_data["reference"] == self.cleaned_data["proposed"]
 
     def start_at_first_problem(self) -> None:
         """Where the keyboard goes on: the first field that is wrong, else the first of all."""

@@ -1,6 +1,7 @@
 """What somebody typed when their sign-in had expired: kept in a signed cookie for a quarter of an hour, until they are back.
 
-Nothing is stored on the server for strangers. The cookie goes to the page of the form only, and no script can read it.
+Nothing is stored on the server for strangers. The cookie goes to the page of the form only, and no script can read it. Whoever
+signs in on this browser in that time, and may see the form, finds it filled in.
 """
 
 from collections.abc import Callable, Iterable

@@ -118,9 +118,9 @@ def _logged(request: HttpRequest, form: IntakeForm, file: File, *, is_new: bool)
     }
     if request.htmx:  # type: ignore[attr-defined]
         fresh = _fresh_form(file, is_kept=form.keeps, now=form.now)
-        return _page(request, fresh, after=file, is_run=form.took_proposal, said=said)
+        return _page(request, fresh, after=file, is_run=form.is_run, said=said)
     messages.success(request, said)
-    where = {"after": file.reference} | ({"keep": 1} if form.keeps else {}) | ({"run": 1} if form.took_proposal else {})
+    where = {"after": file.reference} | ({"keep": 1} if form.keeps else {}) | ({"run": 1} if form.is_run else {})
     return HttpResponse(status=303, headers={"Location": f"{reverse('intake')}?{urlencode(where)}"})
 
 

@@ -168,6 +168,8 @@ def test_without_keep_the_next_form_is_empty(page):
     fresh = page.get(page.post("/intake/", form(customer="House"))["Location"])
     assert [value(fresh, name) for name in ("file_type", "customer")] == ["", None]
     assert not re.search(r'name="keep"[^>]* checked', fresh.content.decode())
+    again = page.get(page.post("/intake/", form(reference="CL-0042", proposed="CL-0042"))["Location"])
+    assert "data-run" not in again.content.decode(), "the type has to be chosen first"
 
 
 def test_the_next_reference_goes_on_from_ones_own_last_one(page, team, amir, clock):
