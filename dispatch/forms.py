@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +42,9 @@ class IntakeForm(forms.Form):
         help_text=_("It goes to the head of the queue. A team allows few at a time; everybody sees the reason."),
     )
 
+    keep = forms.BooleanField(label=_("Keep type and customer for the next file"), required=False)
+    proposed = forms.CharField(required=False, widget=forms.HiddenInput)
+
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.now = now
@@ -49,17 +53,23 @@ class IntakeForm(forms.Form):
         by_team = groupby(self._types.values(), key=attrgetter("team"))
         groups = [(team.name, [(each.slug, each.name) for each in types]) for team, types in by_team]
         self.fields["file_type"].choices = [("", gettext("Choose…")), *groups]  # type: ignore[attr-defined]
+        self.fields["file_type"].widget.attrs |= {
+            "data-combobox": True,
+            "data-unknown": gettext("No file type goes by this name. Choose one from the list."),
+        }
         self.fields["reference"].widget.attrs |= {
             "autocomplete": "off",
             "spellcheck": "false",
             "list": "next-reference",
         }
         self.fields["customer"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "list": "customers"}
+        self.fields["customer"].widget.attrs |= {"data-combobox": True, "data-url": reverse("customers")}
         self.fields["title"].widget.attrs |= {"autocomplete": "off"}
         self.fields["received_at"].widget = forms.DateTimeInput(
             attrs={"type": "datetime-local", "max": "9999-12-31T23:59"}
         )
         self.fields["expedite_reason"].widget.attrs |= {"autocomplete": "off"}
+        self.fields["keep"].widget.attrs |= {"aria-keyshortcuts": "Alt+K"}
 
     @property
     def type_meant(self) -> FileType | None:
@@ -90,6 +100,20 @@ class IntakeForm(forms.Form):
             self.cleaned_data["received_at"] = intake_rows.read_received_at(text, calendar, now=self.now)
         except intake_rows.Wrong as wrong:
             self.add_error("received_at", str(wrong))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the file is to be; how it is logged is not part of it."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in ("keep", "proposed")}
+
+    @property
+    def keeps(self) -> bool:
+        return bool(self.cleaned_data["keep"])
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the title alone is new: type and customer are kept, and the reference is the one that was proposed."""
+        return self.keeps and self.cleaned_data["reference"] == self.cleaned_data["proposed"]
 
     def start_at_first_problem(self) -> None:
         """Where the keyboard goes on: the first field that is wrong, else the first of all."""
