@@ -80,10 +80,9 @@ def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int 
 def _insist_that_nothing_followed(event: Event) -> None:
     if event.kind in BESIDE:
         return
-    passed = (
-        [*BESIDE, Event.Kind.FILLED] if event.kind == Event.Kind.LOGGED else BESIDE
-    )  # a slot it came into is nobody's work yet
-    since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=passed)
+    since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=BESIDE)
+    if event.kind == Event.Kind.LOGGED:  # that the system put it into a slot is nobody's work yet
+        since = since.exclude(kind=Event.Kind.FILLED)
     if event.file_id and since.filter(file=event.file_id).exists():
         raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
     if not event.file_id and since.filter(file=None, worker=event.worker_id).exists():
