@@ -57,6 +57,7 @@ def struck(short: office.Office, *, done: int) -> tuple[int, float, list[str]]:
     """Acts that were no refusal, in how many seconds, and what broke."""
     with (
         places.member("worker", places.HAMMER),
+        places.member("long_worker", places.HAMMER),
         places.member("scheduler", places.HAMMER),
         ThreadPoolExecutor(1) as beside,
     ):
