@@ -60,17 +60,24 @@ class Worker(SimpleWorker):
 def work_off() -> None:
     """Work off the queue until a signal asks to stop. rq gives up when Redis goes as a job begins or ends: then begin anew."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    while True:
-        await_redis()
-        queue = django_rq.get_queue("default")
-        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
-        with suppress(StopRequested):
-            worker.work(logging_level="WARNING")
-        if worker.is_asked_to_stop:
-            return
+    while not _work_until_stopped():
         for number, handler in handlers.items():  # rq's would tell a worker that has ended
             signal.signal(number, handler)
         time.sleep(1)
+
+
+def _work_until_stopped() -> bool:
+    """False when it was not a signal that ended it."""
+    await_redis()
+    queue = django_rq.get_queue("default")
+    try:
+        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
+        with suppress(StopRequested):
+            worker.work(logging_level="WARNING")
+    except RedisError as error:
+        logger.warning("signing on at Redis failed: %s", error)
+        return False
+    return worker.is_asked_to_stop
 
 
 def await_redis() -> None:
