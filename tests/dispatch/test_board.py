@@ -406,6 +406,7 @@ def test_the_wall_opens_with_its_own_secret_only(team):
     answer = visit(f"/board/settlements/?wall={secret}")
     assert answer.status_code == 200
     assert not [word for word in ("<form", "<button", "<nav", '<a class="menu') if word in text(answer)]
+    assert '<noscript><meta http-equiv="refresh"' in text(answer)
     for wrong in (others, secret[:-1], secret + "x", "", "é"):
         assert visit(f"/board/settlements/?wall={wrong}").status_code == 404
     assert visit(f"/board/nowhere/?wall={secret}").status_code == 404
