@@ -122,6 +122,10 @@ class Board:
         return round(100 * self.right_today / self.done_today) if self.done_today else None
 
     @property
+    def empty_minutes(self) -> float:
+        return self.empty_for / timedelta(minutes=1)
+
+    @property
     def clogged(self) -> tuple[BinView, ...]:
         return tuple(bin for bin in self.bins if bin.is_clogged)
 
