@@ -128,6 +128,7 @@ class File(models.Model):
             # What a customer sent in last, for whoever logs the same twice, and for search.
             models.Index(fields=["customer", "id"], name="files_of_a_customer"),
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
+            models.Index(fields=["team"], name="hard_files", condition=Q(state="waiting", weight__gt=1)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
             models.Index(
                 fields=["team"],
