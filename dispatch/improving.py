@@ -1,8 +1,8 @@
 """Improvement time: what there is to do for somebody for whom no file waits. Why none does, in words that are true; who calls for
 help that they can give; what they could learn, and from whom; and what keeps coming back in their team.
 
-Asked only when there is nothing to work on, and then five statements, seven for a leader, at any length of the queue: files are
-counted by type and to a hundred, as look-ups in the index of the queue.
+Asked only when there is nothing to work on, and then five statements at any length of the queue, one more for a leader and one
+where the team minds the last minutes of a shift: files are counted by type and to a hundred, as look-ups in the index of the queue.
 """
 
 from dataclasses import dataclass

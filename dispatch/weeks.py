@@ -55,7 +55,7 @@ class MyWeek:
 
     @property
     def even_share(self) -> int | None:
-        """How many of one's own files would be hard if hard files were spread exactly evenly; None where there is nothing to share."""
+        """How many of one's own files would be hard if all had the same share of them; None where there is nothing to share."""
         if self.team is None or not self.files:
             return None
         return round(self.files * self.team.hard / self.team.files)

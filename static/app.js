@@ -31,6 +31,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   button.focus();
   button.click();
+  if (button.matches("details.opener[open] > summary")) openedUp(button.parentElement); // at once, so that the next key is text
 });
 
 // Enter in a text area is a new line; with Ctrl or Command it sends the form.
@@ -55,11 +56,14 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("toggle", (event) => {
   const opener = event.target;
-  if (!opener.matches?.("details.opener") || !opener.open) return;
+  if (opener.matches?.("details.opener") && opener.open && !opener.contains(document.activeElement?.closest(typing))) openedUp(opener);
+}, true);
+
+function openedUp(opener) {
   for (const other of document.querySelectorAll("details.opener[open]")) if (other !== opener) other.open = false;
   bringIntoSight(opener);
   opener.querySelector("input:not([type=hidden]), textarea, select")?.focus({ preventScroll: true });
-}, true);
+}
 
 // A panel opens upwards where it has room only there, and is scrolled to where it has room nowhere.
 function bringIntoSight(opener) {
@@ -189,6 +193,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx?.target instanceof Element) {
     newest.set(ctx.target, performance.now());
+    if (ctx.request?.method === "POST" && ctx.response?.raw?.ok) for (const opener of shownNow(ctx.target)?.querySelectorAll("details.opener[open]") ?? []) opener.open = false;
     if (ctx.request?.method === "POST" || ctx.hadFocus) focusAfter(ctx);
     if (ctx.request?.method === "GET") sayWhatChanged(ctx);
   }
@@ -206,9 +211,9 @@ const shownNow = (target) => (target.isConnected ? target : document.getElementB
 // is missing, it goes on from that.
 function focusAfter({ target, response }) {
   const shown = shownNow(target);
+  if (response?.raw?.status === 422) return (shown?.querySelector("[aria-invalid=true]") ?? shown?.querySelector("[data-after]"))?.focus();
   const active = document.activeElement;
-  if (response?.raw?.status === 422) (shown?.querySelector("[aria-invalid=true]") ?? shown?.querySelector("[data-after]"))?.focus();
-  else if (!active || active === document.body || active.disabled) shown?.querySelector("[data-after]")?.focus({ preventScroll: true });
+  if (!active || active === document.body || active.disabled || !active.checkVisibility()) shown?.querySelector("[data-after]")?.focus({ preventScroll: true });
 }
 
 // What a look of its own found, told politely: the text in data-say, where it is another one than before.
