@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch.views import acts, bin, board, file, home, importing, intake, presence
+from dispatch.views import acts, bin, board, file, home, importing, intake, preferences, presence
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -35,4 +35,6 @@ urlpatterns = [
     path("intake/import/<int:pk>/part/", importing.part, name="import_part"),
     path("intake/import/<int:pk>/errors.csv", importing.errors, name="import_errors"),
     path("intake/promise/", intake.promise, name="promise"),
+    path("preferences/", preferences.preferences, name="preferences"),
+    path("preferences/password/", preferences.password, name="password"),
 ]
