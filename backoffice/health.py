@@ -47,10 +47,14 @@ def database_state() -> str:
 
 
 def redis_states() -> dict[str, str]:
-    """Redis, an RQ worker and the schedule; the two latter each leave a mark there that fades within seconds."""
+    """Redis, the RQ workers and the schedule; all but Redis leave a mark there that fades within seconds."""
+    keys = {
+        "worker": worker.ALIVE_KEYS[worker.QUICK],
+        "long_worker": worker.ALIVE_KEYS[worker.LONG],
+        "schedule": scheduler.ALIVE_KEY,
+    }
     try:
-        marks = django_rq.get_connection("default").mget(worker.ALIVE_KEY, scheduler.ALIVE_KEY)
+        marks = django_rq.get_connection("default").mget(*keys.values())
     except RedisError:
-        return {"redis": "down", "worker": "unknown", "schedule": "unknown"}
-    words = ["ok" if mark else "down" for mark in marks]
-    return {"redis": "ok", "worker": words[0], "schedule": words[1]}
+        return {"redis": "down", **dict.fromkeys(keys, "unknown")}
+    return {"redis": "ok", **{part: "ok" if mark else "down" for part, mark in zip(keys, marks, strict=True)}}

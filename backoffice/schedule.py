@@ -1,4 +1,4 @@
-"""Everything that happens by itself, and how often. `manage.py scheduler` puts it into the queue, the RQ worker runs it."""
+"""Everything that happens by itself, and how often. `manage.py scheduler` puts it into its queue, the RQ workers run it."""
 
 from rq import cron
 
@@ -8,8 +8,6 @@ SWEEP_SECONDS = 10
 
 # Nothing waits for a sweep: acts refill at once. It heals what a lost wake-up left.
 cron.register(sweep.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
-cron.register(sweep.tidy, "default", cron="20 3 * * *", job_timeout=600, result_ttl=0, failure_ttl=60 * 60)
+cron.register(sweep.tidy, "long", cron="20 3 * * *", job_timeout=600, result_ttl=0, failure_ttl=60 * 60)
 # An hour is plenty for many millions of events. What it found is in the administration.
-cron.register(
-    ledger.check, "default", cron="40 3 * * *", job_timeout=60 * 60, result_ttl=0, failure_ttl=7 * 24 * 60 * 60
-)
+cron.register(ledger.check, "long", cron="40 3 * * *", job_timeout=60 * 60, result_ttl=0, failure_ttl=7 * 24 * 60 * 60)

@@ -115,24 +115,23 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 # Redis or Valkey: wake-ups only. Dead or slow, it may delay a saved act by little: no second try, short waits. (The worker's own
 # blocking calls bring their longer waits along.)
 redis_address: dict[str, Any] = dict(parse_url(embedded.redis_url()))
-RQ_QUEUES = {
-    "default": {
-        "HOST": redis_address.get("host", "localhost"),
-        "PORT": redis_address.get("port", 6379),
-        "DB": redis_address.get("db", 0),
-        "USERNAME": redis_address.get("username"),
-        "PASSWORD": redis_address.get("password"),
-        "SSL": embedded.redis_url().startswith("rediss:"),
-        "DEFAULT_TIMEOUT": 60,
-        "DEFAULT_RESULT_TTL": 0,
-        "REDIS_CLIENT_KWARGS": {
-            "unix_socket_path": redis_address.get("path"),
-            "socket_connect_timeout": 0.5,
-            "socket_timeout": 1,
-            "retry": Retry(NoBackoff(), 0),
-        },
+redis_queue = {
+    "HOST": redis_address.get("host", "localhost"),
+    "PORT": redis_address.get("port", 6379),
+    "DB": redis_address.get("db", 0),
+    "USERNAME": redis_address.get("username"),
+    "PASSWORD": redis_address.get("password"),
+    "SSL": embedded.redis_url().startswith("rediss:"),
+    "DEFAULT_TIMEOUT": 60,
+    "DEFAULT_RESULT_TTL": 0,
+    "REDIS_CLIENT_KWARGS": {
+        "unix_socket_path": redis_address.get("path"),
+        "socket_connect_timeout": 0.5,
+        "socket_timeout": 1,
+        "retry": Retry(NoBackoff(), 0),
     },
 }
+RQ_QUEUES = {"default": redis_queue, "long": redis_queue}  # see backoffice/worker.py
 RQ = {"WORKER_CLASS": "backoffice.worker.Worker"}
 
 # People
@@ -166,6 +165,11 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# Documents attached to files: outside of what is served, under names that say nothing.
+ATTACHMENTS_DIR = env_text("ATTACHMENTS_DIR", str(VAR / "attachments"))
+ATTACHMENT_MAX_BYTES = int(env_text("ATTACHMENT_MAX_MB", "20")) * 1024 * 1024
+ATTACHMENTS_A_FILE = 50
 
 # Only what we serve ourselves is loaded, and nothing inline.
 CONTENT_SECURITY_POLICY = {

@@ -1,4 +1,8 @@
-"""The RQ worker: runs jobs in its own process, one after the other, without a fork for each."""
+"""The RQ workers: each runs jobs in its own process, one after the other, without a fork for each.
+
+Refills are in one queue and whatever takes long (imports, the nightly check of the books) in another, with a worker of its own:
+nobody waits for a file because somebody brings a hundred thousand.
+"""
 
 import logging
 import signal
@@ -15,7 +19,8 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.worker import SimpleWorker
 
-ALIVE_KEY = "threeslot:alive:worker"
+QUICK, LONG = "default", "long"  # queues
+ALIVE_KEYS = {QUICK: "threeslot:alive:worker", LONG: "threeslot:alive:long_worker"}
 TTL_SECONDS = 20  # rq waits for a job 15 s less than this between two heartbeats
 ALIVE_SECONDS = 15
 FAILURE_SECONDS = 60 * 60 * 24
@@ -33,11 +38,11 @@ class Worker(SimpleWorker):
         if not client.exists(self.key):  # Redis came back empty
             self.register_birth()
         super().heartbeat(timeout, pipeline)
-        client.set(ALIVE_KEY, self.name, ex=ALIVE_SECONDS)
+        client.set(self.alive_key, self.name, ex=ALIVE_SECONDS)
 
     def perform_job(self, job: Job, queue: Queue, *rest: Any) -> bool:
         if job.timeout:  # no heartbeat while it runs
-            self.connection.set(ALIVE_KEY, self.name, ex=int(job.timeout) + ALIVE_SECONDS)
+            self.connection.set(self.alive_key, self.name, ex=int(job.timeout) + ALIVE_SECONDS)
         if job.failure_ttl is None:  # rq would keep it for a year
             job.failure_ttl = FAILURE_SECONDS
         close_old_connections()
@@ -53,16 +58,21 @@ class Worker(SimpleWorker):
             logger.warning("signing off from Redis failed: %s", error)
 
     @property
+    def alive_key(self) -> str:
+        return ALIVE_KEYS[self.queues[0].name]
+
+    @property
     def is_asked_to_stop(self) -> bool:
         return self._shutdown_requested_date is not None
 
 
-def work_off() -> None:
-    """Work off the queue until a signal asks to stop. rq gives up when Redis goes as a job begins or ends: then begin anew."""
+def work_off(name: str) -> None:
+    """Work off the queue of this name until a signal asks to stop. rq gives up when Redis goes as a job begins or ends: then
+    begin anew."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     while True:
         await_redis()
-        queue = django_rq.get_queue("default")
+        queue = django_rq.get_queue(name)
         worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
         with suppress(StopRequested):
             worker.work(logging_level="WARNING")

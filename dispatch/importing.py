@@ -232,7 +232,7 @@ def _start(upload: Import) -> None:
 def _enqueued(pk: int) -> bool:
     """Whether a job was left in the queue: at once, since what it looks at is committed, and a dead Redis must show here."""
     try:
-        django_rq.get_queue("default", commit_mode="auto").enqueue(run, pk, job_timeout=JOB_SECONDS)
+        django_rq.get_queue("long", commit_mode="auto").enqueue(run, pk, job_timeout=JOB_SECONDS)
     except RedisError as error:
         logger.warning("Import %s could not be given to the queue: %s", pk, error)
         return False

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 
 from django.core.exceptions import PermissionDenied
@@ -9,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import FileType, HelpCall, Import, Queue
+from dispatch.models import Attachment, FileType, HelpCall, Import, Queue
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -61,6 +62,20 @@ def imports_for(person: Worker) -> QuerySet[Import]:
 def may_handle_import(person: Worker, upload: Import) -> bool:
     """Mend it, import it, drop it: whoever uploaded it."""
     return upload.by_id == person.pk
+
+
+def may_attach(person: Worker, team: Team) -> bool:
+    """Documents are added by whoever has to do with the files of this team: who logs them, works them or answers for them."""
+    return may_log_files(person) or person.team_id == team.pk or may_decide_on_files(person, team)
+
+
+def may_detach(person: Worker, attachment: Attachment, *, now: datetime) -> bool:
+    """A slip is put right by whoever made it, within a day; after that by who answers for the team."""
+    return attached_just_now(person, attachment, now=now) or may_decide_on_files(person, attachment.file.team)
+
+
+def attached_just_now(person: Worker, attachment: Attachment, *, now: datetime) -> bool:
+    return attachment.added_by_id == person.pk and now - attachment.added_at < timedelta(days=1)
 
 
 def calls_for(person: Worker, team: Team) -> QuerySet[HelpCall]:

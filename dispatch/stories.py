@@ -1,8 +1,8 @@
-"""A file's page: its facts, where it is, and its whole way as a time line. A constant number of statements.
+"""A file's page: its facts, where it is, what is attached, and its whole way as a time line. A constant number of statements.
 
 Measured by team only: who holds a file now is told, because helping needs that. So is who logged, expedited, promised anew or
-withdrew it, and while it is open who passed it back, called for help or came, because one may want to ask them. Who had it or
-finished it when is told to that person alone.
+withdrew it, and while it is open who passed it back, called for help, came or attached something, because one may want to ask
+them. Who had it or finished it when is told to that person alone.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,24 @@ from zoneinfo import ZoneInfo
 from django.utils import dateformat
 from django.utils.translation import gettext as _
 
-from dispatch import receipts
-from dispatch.models import OPEN_STATES, Event, File, Queue, ShelfPlace, Slot, State
+from dispatch import receipts, rights
+from dispatch.models import OPEN_STATES, Attachment, Event, File, Queue, ShelfPlace, Slot, State
 from dispatch.why import Why, why
 from skills.models import Worker, short_name
 
 # Whoever did these is named to everybody; of the latter only while the file is open.
 NAMED = {Event.Kind.LOGGED, Event.Kind.EXPEDITED, Event.Kind.WITHDRAWN, Event.Kind.REPROMISED}
-NAMED_WHILE_OPEN = {Event.Kind.PASSED_BACK, Event.Kind.STUCK, Event.Kind.ANSWERED}
+NAMED_WHILE_OPEN = {
+    Event.Kind.PASSED_BACK,
+    Event.Kind.STUCK,
+    Event.Kind.ANSWERED,
+    Event.Kind.ATTACHED,
+    Event.Kind.DETACHED,
+}
+
+# A long way is folded in the middle: what happened lately and how it began are what one looks for.
+LATEST = 15
+FIRST = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """A document of the file. `who` attached it, as in a line."""
+
+    attachment: Attachment
+    at: datetime
+    who: str
+    may_remove: bool
+
+
+@dataclass(frozen=True)
 class Story:
     """Everything on a file's page. All instants are in the zone of the team's calendar; `why` is None unless the file waits."""
 
@@ -48,6 +68,20 @@ class Story:
     why: Why | None
     reworks: tuple[str, ...]
     lines: tuple[Line, ...]  # the latest first
+    attachments: tuple[Attached, ...]  # in the order they came
+
+    @property
+    def latest(self) -> tuple[Line, ...]:
+        return self.lines[:LATEST] if self.folded else self.lines
+
+    @property
+    def folded(self) -> tuple[Line, ...]:
+        """The middle of a long way; nothing where folding would hide only a line or two."""
+        return self.lines[LATEST:-FIRST] if len(self.lines) > LATEST + 2 * FIRST else ()
+
+    @property
+    def first(self) -> tuple[Line, ...]:
+        return self.lines[-FIRST:] if self.folded else ()
 
     @property
     def state(self) -> str:
@@ -71,6 +105,7 @@ def story(reference: str, *, reader: Worker, now: datetime) -> Story:
         why=why(file, now=now) if file.state == State.WAITING else None,
         reworks=tuple(file.reworks.order_by("pk").values_list("reference", flat=True)),
         lines=_lines(file, reader=reader, zone=zone),
+        attachments=_attachments(file, reader=reader, zone=zone, now=now),
     )
 
 
@@ -113,6 +148,20 @@ def _lines(file: File, *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
     )
 
 
+def _attachments(file: File, *, reader: Worker, zone: ZoneInfo, now: datetime) -> tuple[Attached, ...]:
+    found = list(Attachment.objects.filter(file=file, removed_at=None).select_related("added_by").order_by("pk"))
+    decides = bool(found) and rights.may_decide_on_files(reader, file.team)
+    return tuple(
+        Attached(
+            attachment=each,
+            at=each.added_at.astimezone(zone),
+            who=_name(each.added_by, reader=reader, is_named=file.state in OPEN_STATES),
+            may_remove=decides or rights.attached_just_now(reader, each, now=now),
+        )
+        for each in found
+    )
+
+
 def _since_it_is_held(file: File, events: list[Event]) -> set[int]:
     """The events since which it is with whom it is now."""
     held = set()
@@ -126,8 +175,10 @@ def _since_it_is_held(file: File, events: list[Event]) -> set[int]:
 
 def _who(event: Event, *, reader: Worker, is_named: bool) -> str:
     person = event.by or event.worker
-    if person is None:
-        return ""
+    return _name(person, reader=reader, is_named=is_named) if person else ""
+
+
+def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
     if person == reader:
         return _("you")
     return short_name(person.name) if is_named else ""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, importing, shelf
+from dispatch import absences, attachments, importing, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -19,11 +19,10 @@ def sweep() -> int:
 
 
 def tidy() -> int:
-    """Forget the empty tallies of promises long past, so that boards stay quick over the years; their number. Runs nightly.
-
-    Uploads that nobody imported go too.
-    """
+    """Forget the empty tallies of promises long past, so that boards stay quick over the years, and documents and uploads that
+    nobody needs any more; the number of tallies and documents. Runs nightly."""
     now = timezone.now()
     importing.tidy(now=now)
     long_past = now - timedelta(days=7)
-    return Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
+    empty = Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
+    return empty + attachments.forget(now=now)

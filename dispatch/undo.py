@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves, repromise, shelf
+from dispatch import attachments, flow, moves, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
 WITHIN = timedelta(minutes=1)
+
+# What is attached or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
+BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED)
 
 
 class NotYours(flow.Refused):
@@ -75,7 +78,9 @@ def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int 
 
 
 def _insist_that_nothing_followed(event: Event) -> None:
-    since = Event.objects.filter(pk__gt=event.pk)
+    if event.kind in BESIDE:
+        return
+    since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=BESIDE)
     if event.file_id and since.filter(file=event.file_id).exists():
         raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
     if not event.file_id and since.filter(file=None, worker=event.worker_id).exists():
@@ -165,7 +170,8 @@ def _be_here(event: Event, by: Worker, now: datetime) -> None:
     _tell(event, by, now)
     flow.back(worker, by=by, now=now, refilled=False)
     for each in returned:
-        if each.file and not Event.objects.filter(file=each.file_id, pk__gt=each.pk).exists():
+        since = Event.objects.filter(file=each.file_id, pk__gt=each.pk).exclude(kind__in=BESIDE)
+        if each.file and not since.exists():
             _into_its_slot(each.file, each, now=now)
             _reopen_help(each)
 
@@ -183,6 +189,14 @@ def _promise_as_before(event: Event, by: Worker, now: datetime) -> None:
     repromise.take_back(event, by=by, now=now)
 
 
+def _remove_again(event: Event, by: Worker, now: datetime) -> None:
+    attachments.take_back(event, by=by, now=now)
+
+
+def _attach_again(event: Event, by: Worker, now: datetime) -> None:
+    attachments.put_back(event, by=by, now=now)
+
+
 COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.LOGGED: _unlog,
     Event.Kind.STARTED: _lay_down,
@@ -198,6 +212,8 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.AWAY: _be_here,
     Event.Kind.BACK: _be_away,
     Event.Kind.REPROMISED: _promise_as_before,
+    Event.Kind.ATTACHED: _remove_again,
+    Event.Kind.DETACHED: _attach_again,
 }
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch.views import acts, bin, board, file, home, importing, intake, preferences, presence
+from dispatch.views import acts, attachments, bin, board, file, home, importing, intake, preferences, presence, search
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -28,6 +28,10 @@ urlpatterns = [
     path("bin/help/<int:call>/end/", bin.end_help, name="end_help"),
     path("bin/shelf/<int:place>/take-back/", bin.take_back, name="take_back"),
     path("bin/undo/", bin.undo_act, name="undo"),
+    path("attachments/to/<path:reference>/", attachments.attach, name="attach"),
+    path("attachments/<int:attachment>/", attachments.content, name="attachment"),
+    path("attachments/<int:attachment>/remove/", attachments.detach, name="detach"),
+    path("search/", search.search, name="search"),
     path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
     path("intake/import/", importing.imports, name="imports"),

@@ -1,11 +1,15 @@
 """Work: what waits, what is where, and every move it made. What concerns one row is here; what moves a file is in flow."""
 
+from dispatch.models.attachments import Attachment
 from dispatch.models.bins import Absence, Bin, HelpCall, ShelfPlace, Slot
 from dispatch.models.files import (
     OPEN_STATES,
     REFERENCE,
+    WRITTEN_BY_NOBODY,
+    WRITTEN_KINDS,
     Event,
     File,
+    FileText,
     LedgerRun,
     PassBack,
     State,
@@ -34,14 +38,18 @@ __all__ = [
     "MAX_SHELF",
     "OPEN_STATES",
     "REFERENCE",
+    "WRITTEN_BY_NOBODY",
+    "WRITTEN_KINDS",
     "Absence",
     "Agreement",
+    "Attachment",
     "Bin",
     "CalendarVersion",
     "ChecklistItem",
     "Customer",
     "Event",
     "File",
+    "FileText",
     "FileType",
     "HelpCall",
     "Import",

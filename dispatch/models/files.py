@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -58,6 +59,7 @@ class File(models.Model):
         null=True,
         blank=True,
         related_name="files",
+        db_index=False,
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.WAITING)
@@ -123,6 +125,7 @@ class File(models.Model):
                 name="waiting_by_promise",
                 condition=Q(state="waiting"),
             ),
+            models.Index(fields=["customer", "id"], name="files_of_a_customer"),
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
             models.Index(
@@ -168,6 +171,28 @@ class File(models.Model):
         return self.reference
 
 
+class FileText(models.Model):
+    """What a file is found by: its reference in capitals, and reference and title as they were written.
+
+    Apart from the file, because a file moves often and this never changes: an index of words would be written at every move.
+    The database itself writes it with the file (migration 0011), whoever logs it.
+    """
+
+    file = models.OneToOneField(File, on_delete=models.CASCADE, primary_key=True, related_name="text")
+    reference = models.CharField(max_length=64, db_collation="C")
+    text = models.CharField(max_length=265)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["reference"], name="found_by_reference"),
+            # New files go into a short list first: an import would take three times as long to put each into its places.
+            GinIndex(fields=["text"], opclasses=["gin_trgm_ops"], name="found_by_words", gin_pending_list_limit=1024),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class PassBack(models.Model):
     """This person gave this file back, so it never comes to them again (R14)."""
 
@@ -181,6 +206,22 @@ class PassBack(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file}: {self.reason}"
+
+
+# The events in which people say something about a file, and what the product itself writes in their place.
+WRITTEN_KINDS = (
+    "attached",
+    "detached",
+    "expedited",
+    "passed_back",
+    "repromised",
+    "returned",
+    "shelved",
+    "stuck",
+    "unstuck",
+    "withdrawn",
+)
+WRITTEN_BY_NOBODY = ("", "away", "undone")
 
 
 class Event(models.Model):
@@ -208,6 +249,8 @@ class Event(models.Model):
         AWAY = "away", _("away")
         BACK = "back", _("back")
         REPROMISED = "repromised", _("promised anew")
+        ATTACHED = "attached", _("attachment added")
+        DETACHED = "detached", _("attachment removed")
 
     team = models.ForeignKey(
         Team,
@@ -248,6 +291,13 @@ class Event(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["file", "id"], name="story_of_a_file"),
             models.Index(fields=["by", "id"], name="logged_by", condition=Q(kind="logged", by__isnull=False)),
+            GinIndex(
+                fields=["cause"],
+                opclasses=["gin_trgm_ops"],
+                name="found_by_what_was_written",
+                fastupdate=False,
+                condition=Q(kind__in=WRITTEN_KINDS, file__isnull=False) & ~Q(cause__in=WRITTEN_BY_NOBODY),
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

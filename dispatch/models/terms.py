@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -263,6 +264,9 @@ class Customer(models.Model):
         ordering: ClassVar = ["name"]
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        indexes: ClassVar = [
+            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="found_by_name", fastupdate=False)
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -34,6 +34,8 @@ def _links(person: Worker) -> list[tuple[str, str]]:
         links.append((reverse("bin"), _("My bin")))
     if team:
         links.append((reverse("board", args=[team.slug]), _("Team board")))
+    if rights.may_see_files(person):
+        links.append((reverse("search"), _("Search")))
     if rights.may_see_boards(person):
         links.append((reverse("boards"), _("All boards")))
     if rights.may_log_files(person):

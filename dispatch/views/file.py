@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from dispatch import flow, repromise, rights, undo
+from dispatch import attachments, flow, repromise, rights, undo
 from dispatch.models import Event, File, State
 from dispatch.stories import Story, story
 from dispatch.views.typed import number
@@ -46,7 +47,14 @@ class AsPromised(flow.Refused):
 
 
 ACTS: dict[str, Act] = {"withdraw": _withdraw, "rework": _rework, "expedite": _expedite, "repromise": _repromise}
-UNDOABLE = {Event.Kind.LOGGED, Event.Kind.WITHDRAWN, Event.Kind.EXPEDITED, Event.Kind.REPROMISED}
+UNDOABLE = {
+    Event.Kind.LOGGED,
+    Event.Kind.WITHDRAWN,
+    Event.Kind.EXPEDITED,
+    Event.Kind.REPROMISED,
+    Event.Kind.ATTACHED,
+    Event.Kind.DETACHED,
+}
 
 
 @rights.only(rights.may_see_files)
@@ -55,7 +63,7 @@ UNDOABLE = {Event.Kind.LOGGED, Event.Kind.WITHDRAWN, Event.Kind.EXPEDITED, Event
 def file(request: HttpRequest, reference: str) -> HttpResponse:
     """The page; a POST does the `act` it names, for its `reason`. 409 when the file is elsewhere by now, 422 without a reason."""
     if request.method != "POST":
-        return _page(request, reference)
+        return page(request, reference)
     found = File.objects.select_related("team", "file_type").filter(reference=reference).first()
     if found is None:
         raise Http404
@@ -68,11 +76,11 @@ def file(request: HttpRequest, reference: str) -> HttpResponse:
     try:
         after = act(found, typed["reason"], _person(request), timezone.now())
     except flow.ReasonMissing as refused:
-        return _page(request, reference, notice=str(refused), typed=typed, status=422)
+        return page(request, reference, notice=str(refused), typed=typed, status=422)
     except flow.Refused as refused:
-        return _page(request, reference, notice=str(refused), typed=typed, status=409)
+        return page(request, reference, notice=str(refused), typed=typed, status=409)
     messages.success(request, _SAID[typed["act"]]() % {"reference": after.reference})
-    return _see(after.reference)
+    return see(after.reference)
 
 
 _SAID: dict[str, Callable[[], str]] = {
@@ -91,18 +99,18 @@ def _undo(request: HttpRequest, found: File) -> HttpResponse:
     try:
         undo.undo(event, by=_person(request), now=timezone.now())
     except flow.Refused as refused:
-        return _page(request, found.reference, notice=str(refused), status=409)
+        return page(request, found.reference, notice=str(refused), status=409)
     messages.success(request, _("Undone."))
-    return _see(found.reference)
+    return see(found.reference)
 
 
-def _see(reference: str) -> HttpResponse:
+def see(reference: str) -> HttpResponse:
     response = redirect("file", reference=reference)
     response.status_code = 303
     return response
 
 
-def _page(
+def page(
     request: HttpRequest, reference: str, *, notice: str = "", typed: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
     person = _person(request)
@@ -114,6 +122,9 @@ def _page(
         "story": shown,
         "acts": _acts(person, shown.file),
         "undoable": _undoable(shown),
+        "may_attach": rights.may_attach(person, shown.file.team),
+        "accepted": ",".join(f".{ending}" for ending in attachments.KINDS),
+        "most_bytes": settings.ATTACHMENT_MAX_BYTES,
         "notice": notice,
         "typed": typed or {},
         "status": status,

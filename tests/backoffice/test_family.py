@@ -19,10 +19,13 @@ def office() -> Iterator[Run]:
 
 def test_ready_means_all_parts_answer(office: Run) -> None:
     assert office.address.startswith("http://127.0.0.1:")
-    assert office.states() == (200, {"database": "ok", "redis": "ok", "worker": "ok", "schedule": "ok"})
+    assert office.states() == (
+        200,
+        {"database": "ok", "redis": "ok", "worker": "ok", "long_worker": "ok", "schedule": "ok"},
+    )
     with urllib.request.urlopen(f"{office.address}/healthz", timeout=10) as answer:
         assert answer.status == 200
-    assert set(office.pids()) == {"web", "worker", "scheduler", "postgres", "valkey-server"}
+    assert set(office.pids()) == {"web", "worker", "long_worker", "scheduler", "postgres", "valkey-server"}
 
 
 def test_a_second_family_on_the_same_data_is_refused(office: Run) -> None:
@@ -39,12 +42,12 @@ def test_a_taken_port_is_said(office: Run) -> None:
         assert second.process.wait(20) == 1
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "scheduler", "postgres", "valkey-server"])
+@pytest.mark.parametrize("name", ["web", "worker", "long_worker", "scheduler", "postgres", "valkey-server"])
 def test_whoever_is_killed_comes_back(office: Run, name: str) -> None:
     office.said("ready")
     before = office.pids()[name]
     os.kill(before, signal.SIGKILL)
-    if name in ("web", "worker", "scheduler"):
+    if "-" not in name and name != "postgres":
         office.said(rf"{name} ended \(SIGKILL\)")
     office.until(lambda: office.pids().get(name, before) != before)
     office.until(lambda: office.states()[0] == 200)
@@ -59,7 +62,13 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
         started = time.monotonic()
         _, states = office.until(lambda: (found := office.states())[0] == 503 and found)
         assert time.monotonic() - started < 5
-        assert states == {"database": "ok", "redis": "down", "worker": "unknown", "schedule": "unknown"}
+        assert states == {
+            "database": "ok",
+            "redis": "down",
+            "worker": "unknown",
+            "long_worker": "unknown",
+            "schedule": "unknown",
+        }
     finally:
         os.kill(valkey, signal.SIGCONT)
     office.until(lambda: office.states()[0] == 200)
@@ -85,7 +94,7 @@ def test_a_killed_family_takes_its_members_along_and_the_next_one_recovers() -> 
         again = Run(run.var, PORT=port)
         try:
             assert again.address == run.address
-            assert [name for name in ("web", "worker", "scheduler") if not is_gone(pids[name])] == []
+            assert [name for name in ("web", "worker", "long_worker", "scheduler") if not is_gone(pids[name])] == []
         finally:
             again.end()
         assert [name for name, pid in pids.items() if not is_gone(pid)] == []

@@ -67,7 +67,7 @@ def test_a_worker_signs_in_again_at_a_redis_that_came_back_empty(valkey: Redis, 
     valkey.flushdb()
     hand.heartbeat()
     assert [known.name for known in AnyWorker.all(connection=valkey)] == [hand.name]
-    assert valkey.ttl(worker.ALIVE_KEY) <= worker.ALIVE_SECONDS
+    assert valkey.ttl(worker.ALIVE_KEYS[worker.QUICK]) <= worker.ALIVE_SECONDS
 
 
 @pytest.mark.django_db
@@ -90,10 +90,11 @@ def test_a_dead_redis_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_readiness_names_who_is_missing(valkey: Redis, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "KEPT_SECONDS", -1)
     valkey.set(scheduler.ALIVE_KEY, "clock", ex=9)
+    valkey.set(worker.ALIVE_KEYS[worker.LONG], "hand", ex=9)
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"database": "ok", "redis": "ok", "worker": "down", "schedule": "ok"}
-    valkey.set(worker.ALIVE_KEY, "hand", ex=9)
+    assert answer.json() == {"database": "ok", "redis": "ok", "worker": "down", "long_worker": "ok", "schedule": "ok"}
+    valkey.set(worker.ALIVE_KEYS[worker.QUICK], "hand", ex=9)
     assert client.get("/readyz").status_code == 200
 
 

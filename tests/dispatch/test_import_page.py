@@ -93,7 +93,7 @@ def many(rows: int = MANY, start: str = "M") -> str:
 
 
 def work_off() -> None:
-    queue = django_rq.get_queue("default")
+    queue = django_rq.get_queue("long")
     SimpleWorker([queue], connection=queue.connection).work(burst=True, logging_level="CRITICAL")
 
 
@@ -532,11 +532,11 @@ def test_a_wake_up_that_got_lost_is_sent_again_and_the_page_offers_to_go_without
     made = uploaded(page, many())
     valkey.flushdb()
     sweep.sweep()
-    assert len(django_rq.get_queue("default")) == 0, "it may still be on its way"
+    assert len(django_rq.get_queue("long")) == 0, "it may still be on its way"
     with time_machine.travel(NOW + timedelta(seconds=importing.SLOW_SECONDS + 1), tick=False):
         assert "Begin here and now" in text(page.get(f"/intake/import/{made.pk}/"))
         sweep.sweep()
-        assert len(django_rq.get_queue("default")) == 1
+        assert len(django_rq.get_queue("long")) == 1
         act(page, made, "again")
         assert made.state == "checked"
     work_off()
@@ -562,7 +562,7 @@ def test_an_import_that_broke_in_the_middle_left_nothing_and_is_run_again(page, 
     shown = page.get(f"/intake/import/{made.pk}/")
     assert "Interrupted The import was cut off before its end. Nothing was imported" in text(shown)
     sweep.sweep()
-    assert len(django_rq.get_queue("default")) == 0, "what broke once is not tried for ever"
+    assert len(django_rq.get_queue("long")) == 0, "what broke once is not tried for ever"
     act(page, made, "again")
     act(page, made, "again")
     assert "Waiting for its turn" in text(page.get(f"/intake/import/{made.pk}/"))

@@ -6,8 +6,8 @@ from backoffice import worker
 
 
 class Command(BaseCommand):
-    help = "Works off the RQ queue until it is stopped; a job under way is finished first."
+    help = "Works off the queue of refills until it is stopped; a job under way is finished first."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker.work_off()
+        worker.work_off(worker.QUICK)

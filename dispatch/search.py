@@ -1,0 +1,358 @@
+"""Search: files by reference, customer, title and what was written about them, typing errors forgiven.
+
+Every look is bounded, whatever the words: first the newest files, then the indexes of words, each up to a number; and a look that
+takes too long all the same is given up and said to be. So a million files cost what a thousand do, and an answer that may lack
+something says so. Nobody's name is looked for or filtered by: this finds files, never one person's work. Only a file in a slot
+says with whom it is, as boards do.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import OperationalError, transaction
+from psycopg2.errors import QueryCanceled
+
+from dispatch import moves
+from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, File, State
+from skills.models import short_name
+
+SHOWN = 50
+LONGEST = 100  # characters that are looked for
+MOST_WORDS = 6
+MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
+NEWEST = 5_000  # files that are looked through for any words
+MATCHES = 10_000  # taken from an index of words
+TAKEN = 2_000  # of those, the newest
+SIMILAR = 1_000  # taken that are only similar
+CUSTOMERS_LOOKED_AT = 10
+A_CUSTOMER = 1_000  # of the files of each, the newest
+FEW = 10  # found by the words as they are typed; then similar ones are looked for too
+PATIENCE = 1_500  # milliseconds a look may take
+SIMILAR_RANK = 4
+ALIKE = 0.45  # from 0 to 1
+
+# The planner guesses badly how rare a word is. An index is the right way to every word; a wrong guess must not cost a minute.
+CAREFULLY = """
+SELECT set_config('statement_timeout', %(patience)s, TRUE), set_config('enable_seqscan', 'off', TRUE),
+    set_config('jit', 'off', TRUE), set_config('pg_trgm.word_similarity_threshold', %(alike)s, TRUE)
+"""
+
+# The same condition as the index `found_by_what_was_written` has.
+WRITTEN = f"e.file_id IS NOT NULL AND e.kind IN {WRITTEN_KINDS!r} AND NOT (e.cause IN {WRITTEN_BY_NOBODY!r})"
+
+# Each look says by which branch it found a file, and from how many on that branch stopped. Ranks: 0 the very reference, 1 its
+# beginning, 2 words of the file, 3 what was written about it, 4 similar; none for a file that was looked at and is not meant.
+BY_REFERENCE = """
+SELECT 'reference' AS branch, %(taken)s AS bound, file_id, CASE WHEN reference = upper(%(text)s) THEN 0 ELSE 1 END AS rank,
+    0 AS likeness, '' AS said
+FROM (SELECT file_id, reference FROM dispatch_filetext WHERE reference LIKE upper(%(prefix)s) ORDER BY reference LIMIT %(taken)s) t
+"""
+
+BY_WORDS = """
+SELECT 'newest', NULL, file_id, 2, 0, '' FROM newest
+UNION ALL SELECT 'text', %(taken)s, file_id, 2, 0, '' FROM (
+    SELECT file_id FROM (SELECT file_id FROM dispatch_filetext t WHERE {is_needed} AND {text} LIMIT %(matches)s) t
+    ORDER BY file_id DESC LIMIT %(taken)s
+) t
+UNION ALL SELECT 'customer ' || t.id, %(a_customer)s, file_id, CASE WHEN {all_told} THEN 2 END, 0, '' FROM (
+    SELECT c.id, c.name, f.id AS file_id, f.reference, f.title FROM customers c CROSS JOIN LATERAL (
+        SELECT id, reference, title FROM dispatch_file WHERE customer_id = c.id ORDER BY id DESC LIMIT %(a_customer)s
+    ) f
+) t
+"""
+
+BY_WHAT_WAS_WRITTEN = """
+SELECT 'written' AS branch, %(taken)s AS bound, file_id, 3 AS rank, 0 AS likeness, cause AS said FROM (
+    SELECT file_id, cause FROM (
+        SELECT e.id, e.file_id, e.cause FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(matches)s
+    ) e ORDER BY id DESC LIMIT %(taken)s
+) e
+"""
+
+# The newest files with all the words, and the customers with any of them.
+AT_HAND = """
+newest AS MATERIALIZED (
+    SELECT file_id FROM (SELECT file_id, text FROM dispatch_filetext ORDER BY file_id DESC LIMIT %(newest)s) t WHERE {text}
+), customers AS MATERIALIZED (
+    SELECT id, name FROM (SELECT c.id, c.name, {number} AS number FROM dispatch_customer c WHERE {any_word} LIMIT %(taken)s) c
+    ORDER BY number DESC, name LIMIT %(customers)s
+), """
+
+BY_LIKENESS = """
+SELECT 'text' AS branch, %(similar)s AS bound, file_id, 4 AS rank, likeness, '' AS said
+FROM (SELECT file_id, {text_likeness} AS likeness FROM dispatch_filetext t WHERE {text} LIMIT %(similar)s) t
+UNION ALL SELECT 'customer ' || c.id, %(a_customer)s, f.id, 4, c.likeness, '' FROM (
+    SELECT id, likeness FROM (
+        SELECT c.id, {name_likeness} AS likeness FROM dispatch_customer c WHERE {name} LIMIT %(similar)s
+    ) c ORDER BY likeness DESC, id LIMIT %(customers)s
+) c CROSS JOIN LATERAL (
+    SELECT id FROM dispatch_file WHERE customer_id = c.id ORDER BY id DESC LIMIT %(a_customer)s
+) f
+UNION ALL SELECT 'written', %(similar)s, file_id, 4, likeness, cause
+FROM (SELECT e.file_id, e.cause, {cause_likeness} AS likeness FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(similar)s) e
+"""
+
+# Each file once, by the best of what it was found by. The first row, without a file, says whether a branch stopped at its bound.
+BEST = """
+WITH {before}hit AS MATERIALIZED ({branches}),
+best AS (
+    SELECT DISTINCT ON (file_id) file_id, rank, likeness, said FROM hit
+    WHERE rank IS NOT NULL ORDER BY file_id, rank, likeness DESC
+), found AS (
+    SELECT f.id, best.rank, best.said FROM best JOIN dispatch_file f ON f.id = best.file_id WHERE {filters}
+    ORDER BY best.rank, round(best.likeness::numeric, 1) DESC, (f.state IN ('waiting', 'in_slot', 'shelved')) DESC,
+        best.likeness DESC, f.id DESC
+    LIMIT %(shown)s
+)
+SELECT NULL, (SELECT count(*) FROM (SELECT FROM hit GROUP BY branch, bound HAVING count(*) >= bound) full_ones), ''
+UNION ALL (SELECT * FROM found)
+"""
+
+# Without words: what is open, the earliest promise first. Each type is a look at the head of its queue.
+LISTED = """
+SELECT id, 0, '' FROM (
+    SELECT id, due_at FROM (
+        SELECT f.id, f.due_at FROM dispatch_filetype t CROSS JOIN generate_series(0, 2) AS of(turn) CROSS JOIN LATERAL (
+            SELECT * FROM dispatch_file f WHERE f.file_type_id = t.id AND f.state = 'waiting' AND f.turn = of.turn AND {filters}
+            ORDER BY f.due_at LIMIT %(shown)s
+        ) f WHERE {of_type}
+        UNION ALL SELECT f.id, f.due_at FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id WHERE {filters}
+        UNION ALL SELECT f.id, f.due_at FROM dispatch_shelfplace s JOIN dispatch_file f ON f.id = s.file_id WHERE {filters}
+    ) f ORDER BY due_at, id LIMIT %(shown)s
+) f
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is looked for. Ids, and instants from (inclusive) and to (exclusive); what is None is not filtered by."""
+
+    text: str = ""
+    state: str | None = None
+    team_id: int | None = None
+    file_type_id: int | None = None
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    only_open: bool = False
+
+    @property
+    def is_filtered(self) -> bool:
+        return any((self.state, self.team_id, self.file_type_id, self.due_from, self.due_before, self.only_open))
+
+    @property
+    def words(self) -> list[str]:
+        """None of them when none is long enough for an index of words."""
+        words = self.text.split()[:MOST_WORDS]
+        return words if any(_is_long(word) for word in words) else []
+
+    @property
+    def needs_words(self) -> bool:
+        """What has ended is found by words alone: there are too many to list."""
+        return not self.text and self.state in (State.DONE, State.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file that was found, instants in the zone of its team. `said` is what was written about it, where that was found."""
+
+    file: File
+    now: datetime
+    due_at: datetime
+    is_overdue: bool
+    holder: str  # whose slot it is in
+    said: str
+    is_guess: bool  # only similar to what was typed
+
+    @property
+    def state(self) -> str:
+        return str(State(self.file.state).label)
+
+
+@dataclass(frozen=True)
+class Found:
+    """At most `SHOWN` rows, the best first. `has_more`: there were more. `is_partial`: a look stopped at its bound. `gave_up`: one
+    took too long."""
+
+    rows: tuple[Row, ...] = ()
+    has_more: bool = False
+    is_partial: bool = False
+    gave_up: bool = False
+
+
+@dataclass
+class _Haul:
+    """What the looks bring in: what was said and whether it is a guess, by file, in order."""
+
+    said: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    is_partial: bool = False
+    gave_up: bool = False
+
+    def add(self, rows: list[tuple[Any, ...]]) -> None:
+        for file_id, rank, said in rows:
+            if file_id is None:
+                self.is_partial = self.is_partial or rank > 0
+            else:
+                self.said.setdefault(file_id, (said, rank == SIMILAR_RANK))
+
+
+def find(asked: Asked, *, now: datetime) -> Found:
+    """The files that match. Nothing when nothing is asked, or when it `needs_words`."""
+    if asked.needs_words or not (asked.text or asked.is_filtered):
+        return Found()
+    haul = _haul(asked)
+    has_more = len(haul.said) > SHOWN
+    return Found(
+        rows=_rows(haul, now=now),
+        has_more=has_more,
+        is_partial=haul.is_partial and not has_more,
+        gave_up=haul.gave_up,
+    )
+
+
+def _haul(asked: Asked) -> _Haul:
+    """Look after look, until there is enough."""
+    haul = _Haul()
+    try:
+        with transaction.atomic():
+            moves.rows(CAREFULLY, {"patience": str(PATIENCE), "alike": str(ALIKE)})
+            if not asked.text:
+                haul.add(_look(_listed(asked), asked))
+                return haul
+            haul.add(_look(_as_typed(asked), asked))
+            if asked.words and len(haul.said) <= SHOWN:
+                haul.add(_look(_as_written(asked), asked))
+            if asked.words and len(haul.said) < FEW and not haul.is_partial:
+                haul.add(_look(_alike(asked), asked))
+    except OperationalError as slow:
+        if not isinstance(slow.__cause__, QueryCanceled):
+            raise
+        haul.gave_up = True
+    return haul
+
+
+def _as_typed(asked: Asked) -> str:
+    if not asked.words:
+        return BEST.format(before="", branches=BY_REFERENCE, filters=_filters(asked))
+    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+    at_hand = AT_HAND.format(
+        text=_every(asked, "t.text"),
+        number=" + ".join(f"(c.name ILIKE %(word_{number})s)::integer" for number in numbers),
+        any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers),
+    )
+    by_words = BY_WORDS.format(
+        # What a filter leaves of the newest may be nothing.
+        is_needed="TRUE" if asked.is_filtered else "(SELECT count(*) FROM newest) < %(shown)s",
+        text=_every(asked, "t.text"),
+        all_told=_every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
+    )
+    return BEST.format(before=at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+
+
+def _as_written(asked: Asked) -> str:
+    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=_every(asked, "e.cause"))
+    return BEST.format(before="", branches=branch, filters=_filters(asked))
+
+
+def _alike(asked: Asked) -> str:
+    """All that was typed is like something there, or each word is like something, wherever it stands."""
+    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+    if len(numbers) > MOST_WORDS_ALONE:
+        numbers = []
+
+    def every(column: str) -> str:
+        each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
+        return f"(%(text)s <%% {column} OR ({each or 'FALSE'}))"
+
+    def likeness(column: str) -> str:
+        each = " + ".join(f"word_similarity(%(plain_{number})s, {column})" for number in numbers)
+        return f"greatest(word_similarity(%(text)s, {column}), ({each or 0}) / {len(numbers) or 1})"
+
+    branches = BY_LIKENESS.format(
+        written=WRITTEN,
+        text=every("t.text"),
+        text_likeness=likeness("t.text"),
+        name=every("c.name"),
+        name_likeness=likeness("c.name"),
+        cause=every("e.cause"),
+        cause_likeness=likeness("e.cause"),
+    )
+    return BEST.format(before="", branches=branches, filters=_filters(asked))
+
+
+def _listed(asked: Asked) -> str:
+    of_type = "(%(file_type)s IS NULL OR t.id = %(file_type)s) AND (%(team)s IS NULL OR t.team_id = %(team)s)"
+    return LISTED.format(filters=_filters(asked), of_type=of_type)
+
+
+def _every(asked: Asked, column: str) -> str:
+    return " AND ".join(f"{column} ILIKE %(word_{number})s" for number in range(len(asked.words)))
+
+
+def _is_long(word: str) -> bool:
+    """Three letters or digits in a row: what an index of words is made of."""
+    return bool(re.search(r"[^\W_]{3}", word))
+
+
+def _filters(asked: Asked) -> str:
+    """As conditions on the file `f`, so that the planner sees only those that there are."""
+    conditions = {
+        "f.state = %(state)s": asked.state,
+        "f.team_id = %(team)s": asked.team_id,
+        "f.file_type_id = %(file_type)s": asked.file_type_id,
+        "f.due_at >= %(due_from)s": asked.due_from,
+        "f.due_at < %(due_before)s": asked.due_before,
+        "f.state IN ('waiting', 'in_slot', 'shelved')": asked.only_open,
+    }
+    return " AND ".join(condition for condition, is_asked in conditions.items() if is_asked) or "TRUE"
+
+
+def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
+    words = {f"word_{number}": f"%{_escaped(word)}%" for number, word in enumerate(asked.words)}
+    plain = {f"plain_{number}": word for number, word in enumerate(asked.words)}
+    parameters = {
+        "text": asked.text,
+        "prefix": _escaped(asked.text) + "%",
+        "state": asked.state,
+        "team": asked.team_id,
+        "file_type": asked.file_type_id,
+        "due_from": asked.due_from,
+        "due_before": asked.due_before,
+        "newest": NEWEST,
+        "matches": MATCHES,
+        "taken": TAKEN,
+        "similar": SIMILAR,
+        "customers": CUSTOMERS_LOOKED_AT,
+        "a_customer": A_CUSTOMER,
+        "shown": SHOWN + 1,
+    }
+    return moves.rows(sql, parameters | words | plain)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:
+    ids = list(haul.said)[:SHOWN]
+    files = File.objects.select_related(
+        "file_type", "customer", "team__queue__calendar__current", "slot__bin__worker"
+    ).in_bulk(ids)
+    return tuple(_row(files[pk], *haul.said[pk], now=now) for pk in ids)
+
+
+def _row(file: File, said: str, is_guess: bool, *, now: datetime) -> Row:
+    queue = getattr(file.team, "queue", None)  # a team may have lost its queue
+    zone = ZoneInfo(queue.calendar.current.zone) if queue else now.tzinfo
+    slot = getattr(file, "slot", None)
+    return Row(
+        file=file,
+        now=now.astimezone(zone),
+        due_at=file.due_at.astimezone(zone),
+        is_overdue=file.due_at < now and file.state in OPEN_STATES,
+        holder=short_name(slot.bin.worker.name) if slot else "",
+        said=said,
+        is_guess=is_guess,
+    )
