@@ -22,14 +22,12 @@ from skills.models import Theme, Worker
 Answer = Callable[[HttpRequest], HttpResponse]
 Choices = list[tuple[str, str | list[tuple[str, str]]]]
 
-PROBES = ("/healthz", "/readyz")  # they ask nobody who they are, and the first works without a database
-
 
 def applied(get_response: Answer) -> Answer:
-    """Middleware, after authentication. Before it, LocaleMiddleware has chosen for strangers, and for who leaves it to the browser."""
+    """Middleware, after authentication. LocaleMiddleware chose before, for strangers and for whoever leaves it to the browser."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        if request.path in PROBES or not isinstance(request.user, Worker):
+        if not isinstance(request.user, Worker):
             return get_response(request)
         person = request.user
         if person.language in dict(settings.LANGUAGES):
