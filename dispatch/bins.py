@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import moves, receipts
 from dispatch.calendars import Calendar
-from dispatch.models import ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
+from dispatch.models import UNDONE, WRITTEN_BY_NOBODY, ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Worker, short_name
 
 QUARTER = 900  # seconds, as the tallies count
@@ -241,7 +241,7 @@ def _story(front: Held) -> Story:
         notes=tuple(
             (short_name(who or ""), said)
             for kind, said, who, _ in found
-            if kind == Event.Kind.RETURNED and said != "away"
+            if kind == Event.Kind.RETURNED and said not in WRITTEN_BY_NOBODY
         ),
     )
 
@@ -250,7 +250,7 @@ def _why(cause: str, facts: dict[str, Any] | None) -> str:
     """The receipt of the refill in words; an act of a person that was taken back, and what is older than receipts, have none."""
     receipt = receipts.read(facts)
     if receipt is None:
-        return _("it came back when something was undone.") if cause == "undone" else _("it was first in order.")
+        return _("it came back when something was undone.") if cause == UNDONE else _("it was first in order.")
     return receipt.words(receipts.names_in([receipt]))
 
 

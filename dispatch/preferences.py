@@ -51,7 +51,7 @@ def _language_choices() -> list[tuple[str, str]]:
 
 
 def _themes() -> list[tuple[str, str]]:
-    return [("", str(_("As the device is set"))), *Theme.choices]
+    return [("", str(_("As the device is set"))), *((theme.value, str(theme.label)) for theme in Theme)]
 
 
 def _zone_choices() -> Choices:

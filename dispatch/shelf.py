@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import flow, moves
 from dispatch.acts import act
-from dispatch.models import Event, File, Queue, ShelfPlace, State, Turn
+from dispatch.models import Event, File, Gone, Queue, ShelfPlace, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -42,7 +42,7 @@ def shelve(
     terms = moves.take(flow.team_of(worker))
     slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
     place = _free_place(worker)
-    flow.end_help([slot.file_id], cause=_("shelved"), by=by, now=now)
+    flow.end_help([slot.file_id], cause=Gone.SHELVED, by=by, now=now)
     moves.place(
         slot.file_id,
         State.IN_SLOT,
