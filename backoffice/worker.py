@@ -70,17 +70,24 @@ def work_off(name: str) -> None:
     """Work off the queue of this name until a signal asks to stop. rq gives up when Redis goes as a job begins or ends: then
     begin anew."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    while True:
-        await_redis()
-        queue = django_rq.get_queue(name)
-        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
-        with suppress(StopRequested):
-            worker.work(logging_level="WARNING")
-        if worker.is_asked_to_stop:
-            return
+    while not _work_until_stopped(name):
         for number, handler in handlers.items():  # rq's would tell a worker that has ended
             signal.signal(number, handler)
         time.sleep(1)
+
+
+def _work_until_stopped(name: str) -> bool:
+    """False when it was not a signal that ended it."""
+    await_redis()
+    queue = django_rq.get_queue(name)
+    try:
+        worker = Worker([queue], connection=queue.connection, worker_ttl=TTL_SECONDS)
+        with suppress(StopRequested):
+            worker.work(logging_level="WARNING")
+    except RedisError as error:
+        logger.warning("signing on at Redis failed: %s", error)
+        return False
+    return worker.is_asked_to_stop
 
 
 def await_redis() -> None:

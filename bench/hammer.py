@@ -57,6 +57,7 @@ def struck(short: office.Office, *, done: int) -> tuple[int, float, list[str]]:
     """Acts that were no refusal, in how many seconds, and what broke."""
     with (
         places.member("worker", places.HAMMER),
+        places.member("long_worker", places.HAMMER),
         places.member("scheduler", places.HAMMER),
         ThreadPoolExecutor(1) as beside,
     ):
@@ -92,8 +93,12 @@ def empty_slots(of: office.Office, *, since: datetime) -> list[Line]:
     """Of fills by a wake-up or sweep alone: those that are part of an act take no time."""
     woken = [seconds for cause, seconds in gaps(of.team.pk, since=since, until=timezone.now()) if cause in WOKEN]
     parts = quantiles(woken, n=100)
-    name = f"Empty slot while work for it waits, {len(woken):,} wake-ups"
-    return [line(f"{name}, p50", "s", [parts[49]]), line(f"{name}, p99", "s", [parts[98]], at_most=2)]
+    name = "Empty slot while work for it waits"
+    return [
+        line(f"{name}, ended by a wake-up", "times", [len(woken)]),
+        line(f"{name}, p50", "s", [parts[49]]),
+        line(f"{name}, p99", "s", [parts[98]], at_most=2),
+    ]
 
 
 def deadlocks() -> int:

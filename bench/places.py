@@ -103,4 +103,4 @@ def _run(statement: str, *, role: str | None = None) -> None:
 def _drop_databases() -> None:
     connection.close()
     for name in (BARE, SMALL, LARGE, IMPORT, HAMMER):
-        _run(f"DROP DATABASE IF EXISTS {name}")
+        _run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models.functions import Left, Upper
@@ -34,6 +34,18 @@ NEARNESS = 0.86  # of 1: one letter in seven may differ
 LEGAL_FORMS = {
     "ab", "ag", "bv", "co", "corp", "gmbh", "inc", "limited", "llc", "llp", "ltd", "nv", "plc", "sa", "sarl", "sas",
 }  # fmt: skip
+
+
+# Each is a look-up in an index that ends by itself, whatever the number of customers.
+CUSTOMERS_FROM = """
+SELECT name FROM dispatch_customer
+WHERE upper(name) LIKE upper(%(beginning)s) ORDER BY upper(name) USING ~<~ LIMIT %(most)s
+"""
+CUSTOMERS_LIKE = """
+SELECT name FROM dispatch_customer WHERE %(text)s <%% name AND upper(name) NOT LIKE upper(%(beginning)s)
+ORDER BY word_similarity(%(text)s, name) DESC, name LIMIT %(most)s
+"""
+LEAST_LIKE = 3  # characters that a likeness can be told from
 
 
 class Addressed(Protocol):
@@ -141,6 +153,24 @@ def _bare(name: str) -> str:
     )
     words = re.sub(r"[^\w\s]+", "", letters).split()
     return " ".join(word for word in words if word not in LEGAL_FORMS) or letters
+
+
+def customers_like(text: str, *, most: int) -> list[str]:
+    """Names to choose from for what was typed so far, two statements at most: those that begin with it, in the order of the
+    alphabet, and if they are few, those that have something like it in them, a slip of the keyboard included."""
+    if "\0" in text:
+        return []
+    told = {"text": text, "beginning": re.sub(r"([\\%_])", r"\\\1", text) + "%", "most": most}
+    found = _names(CUSTOMERS_FROM, told)
+    if len(found) < most and len(text) >= LEAST_LIKE:
+        found += _names(CUSTOMERS_LIKE, told)
+    return found[:most]
+
+
+def _names(sql: str, parameters: dict[str, Any]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [name for (name,) in cursor.fetchall()]
 
 
 def make_customers(names: Collection[str]) -> None:

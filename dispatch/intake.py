@@ -30,7 +30,7 @@ from skills.models import Team, Worker
 
 MOST_NEW_TYPES = 50  # more is a mistaken column, not an office
 ROWS_A_CHUNK = 1000
-NUMBERS_TRIED = 20
+NUMBERS_TRIED = 100  # several people count on in one row of numbers
 
 Progress = Callable[[str, int, int], None]  # what is being done, rows so far, rows in all
 

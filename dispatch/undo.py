@@ -81,6 +81,8 @@ def _insist_that_nothing_followed(event: Event) -> None:
     if event.kind in BESIDE:
         return
     since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=BESIDE)
+    if event.kind == Event.Kind.LOGGED:  # that the system put it into a slot is nobody's work yet
+        since = since.exclude(kind=Event.Kind.FILLED)
     if event.file_id and since.filter(file=event.file_id).exists():
         raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
     if not event.file_id and since.filter(file=None, worker=event.worker_id).exists():
@@ -151,9 +153,11 @@ def _in_turn(event: Event, by: Worker, now: datetime) -> None:
 
 
 def _unlog(event: Event, by: Worker, now: datetime) -> None:
+    """Out of the queue, or of a slot in which nobody has started it."""
+    file = _file_of(event)
     moves.place(
-        _file_of(event).pk,
-        State.WAITING,
+        file.pk,
+        file.state,
         State.WITHDRAWN,
         kind=Event.Kind.WITHDRAWN,
         by_id=by.pk,

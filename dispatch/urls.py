@@ -1,6 +1,20 @@
 from django.urls import path
 
-from dispatch.views import acts, attachments, bin, board, file, home, importing, intake, preferences, presence, search
+from dispatch.views import (
+    acts,
+    attachments,
+    bin,
+    board,
+    covers,
+    file,
+    home,
+    importing,
+    intake,
+    preferences,
+    presence,
+    scan,
+    search,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -32,6 +46,7 @@ urlpatterns = [
     path("attachments/<int:attachment>/", attachments.content, name="attachment"),
     path("attachments/<int:attachment>/remove/", attachments.detach, name="detach"),
     path("search/", search.search, name="search"),
+    path("files/covers/", covers.covers, name="covers"),  # and the file of that name
     path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
     path("intake/import/", importing.imports, name="imports"),
@@ -39,6 +54,10 @@ urlpatterns = [
     path("intake/import/<int:pk>/part/", importing.part, name="import_part"),
     path("intake/import/<int:pk>/errors.csv", importing.errors, name="import_errors"),
     path("intake/promise/", intake.promise, name="promise"),
+    path("intake/customers/", intake.customers, name="customers"),
+    path("intake/undo/", intake.undo_act, name="intake_undo"),
+    path("scan/", scan.scan, name="scan"),
+    path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

@@ -184,7 +184,8 @@ def _sweep(_person: Worker, _chance: random.Random) -> bool:
 
 def _some_file(chance: random.Random, **filters: object) -> File | None:
     files = File.objects.filter(**filters).order_by("pk")
-    return files[chance.randrange(number)] if (number := min(files.count(), 500)) else None
+    number = chance.randrange(min(files.count(), 500) or 1)
+    return files[number : number + 1].first()  # there may be fewer by now
 
 
 MISCHIEF: dict[str, Callable[[Worker, random.Random], bool]] = {

@@ -125,6 +125,7 @@ class File(models.Model):
                 name="waiting_by_promise",
                 condition=Q(state="waiting"),
             ),
+            # What a customer sent in last, for whoever logs the same twice, and for search.
             models.Index(fields=["customer", "id"], name="files_of_a_customer"),
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import calendars, promises
@@ -265,7 +266,10 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         indexes: ClassVar = [
-            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="found_by_name", fastupdate=False)
+            # Names folded as `dispatch.directory` folds them: exactly or by their beginning. And by anything like a part of them;
+            # pg_trgm folds the letter case itself.
+            models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="customers_by_name"),
+            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="found_by_name", fastupdate=False),
         ]
 
     def __str__(self) -> str:

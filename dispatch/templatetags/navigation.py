@@ -40,6 +40,8 @@ def _links(person: Worker) -> list[tuple[str, str]]:
         links.append((reverse("boards"), _("All boards")))
     if rights.may_log_files(person):
         links.append((reverse("intake"), _("Log a file")))
+    if rights.may_work_a_bin(person) or rights.may_log_files(person):
+        links.append((reverse("scan"), _("Scan")))
     if person.is_staff:
         links.append((reverse("admin:index"), _("Administration")))
     return links

@@ -48,6 +48,12 @@ def weekday_date_clock(at: datetime) -> str:
 
 
 @register.filter
+def written_out(at: datetime) -> str:
+    """ "Thursday 5 March 2026, 09:00" in the instant's own zone: for paper, which knows no today."""
+    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, "l j F Y"), "time": clock(at)}
+
+
+@register.filter
 def date_time_local(at: datetime) -> str:
     """ "2026-03-05T09:00" in the instant's own zone, as a field of that type has it."""
     return f"{at:%Y-%m-%dT%H:%M}"

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import socket
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
+from backoffice import family
 from tests.servers import Run, is_gone, running
 
 
@@ -106,3 +110,31 @@ def test_a_killed_family_leaves_nothing_running() -> None:
         pids = run.pids()
         run.process.kill()
         run.until(lambda: all(is_gone(pid) for pid in pids.values()))
+
+
+def test_who_keeps_falling_is_started_ever_more_rarely_and_who_has_worked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, started = [0.0], []
+
+    def start(self: family.Family, member: family.Member) -> None:
+        started.append(clock[0])
+        member.started_at, member.process = clock[0], subprocess.Popen(["true"])
+        member.process.wait()
+
+    monkeypatch.setattr(family.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(family.Family, "_start", start)
+    monkeypatch.setattr(family, "say", lambda line: None)
+    member = family.Member("web", "web")
+    with socket.socket() as listener:
+        ours = family.Family(listener, [member])
+        for _ in range(400):  # it falls as soon as it stands, for 40 seconds
+            ours._keep_member(member)
+            clock[0] += 0.1
+        pauses = [later - earlier for earlier, later in pairwise(started)]
+        assert pauses == sorted(pauses)
+        assert max(pauses) == pytest.approx(family.LONGEST_PAUSE, abs=0.2)
+        ours._start(member)
+        clock[0] += family.SETTLED_SECONDS + 0.1
+        ours._keep_member(member)
+        assert started[-1] == clock[0]

@@ -1,7 +1,7 @@
 """Intake over HTTP: the promise before saving, nothing typed lost, the next file at hand. No script runs here."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from html import unescape
 
 import pytest
@@ -10,11 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import flow, intake, timetables
+from dispatch import flow, timetables
 from dispatch.models import Agreement, Customer, Event, File, Queue
 from dispatch.timetables import Timetable
 from skills.models import Role, Team, Worker
 from tests import office
+from tests.desk import form, text, value
 from tests.office import NOW
 
 pytestmark = pytest.mark.django_db
@@ -50,30 +51,13 @@ def page(client: Client, amir: Worker) -> Client:
     return client
 
 
-def form(**values: str) -> dict[str, str]:
-    return {"reference": "CL-0041", "file_type": "settlements-claim", **values}
-
-
-def text(response) -> str:
-    """What a person reads, white space collapsed."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
-
-
-def value(response, field: str) -> str | None:
-    """What stands in a field, or is chosen in it."""
-    html = response.content.decode()
-    found = re.search(rf'<input[^>]*name="{field}"[^>]*>', html)
-    if found is None:
-        found = re.search(rf'<select[^>]*name="{field}".*?<option value="([^"]*)" selected', html, re.DOTALL)
-        return found[1] if found else None
-    held = re.search(r'value="([^"]*)"', found[0])
-    return unescape(held[1]) if held else None
-
-
 # --- Who may
 
 
-@pytest.mark.parametrize(("url", "verbs"), [("/intake/", "get head post"), ("/intake/promise/", "get head")])
+@pytest.mark.parametrize(
+    ("url", "verbs"),
+    [("/intake/", "get head post"), ("/intake/promise/", "get head"), ("/intake/customers/", "get head")],
+)
 @pytest.mark.parametrize("role", [None, *Role])
 @pytest.mark.parametrize("verb", ["get", "head", "post", "put", "patch", "delete"])
 def test_assistants_and_leaders_log_files_and_nobody_else(client, team, url, verbs, role, verb):
@@ -135,9 +119,7 @@ def test_the_promise_comes_with_what_is_known_of_reference_and_customer(page, te
         Customer.objects.create(name=name, slug=name.lower().replace(" ", "-") + ("-2" if name.isupper() else ""))
     page.post("/intake/", form(title="Hail"))
     assert "CL-0041 is logged already: Claim, “Hail”." in text(page.get("/intake/promise/", {"reference": "CL-0041"}))
-    response = page.get("/intake/promise/", {"customer": "harbour"})
-    assert re.findall(r'<option value="(.*?)">', response.content.decode()) == ["Harbour Freight", "Harbour Ltd"]
-    assert "harbour is a new customer" in text(response)
+    assert "harbour is a new customer" in text(page.get("/intake/promise/", {"customer": "harbour"}))
     assert "new customer" not in text(page.get("/intake/promise/", {"customer": "HARBOUR  LTD"}))
     assert "new customer" not in text(page.get("/intake/promise/", {"customer": "nOVA"}))
 
@@ -154,16 +136,14 @@ def test_a_file_is_logged_and_the_next_one_is_at_hand(page, amir):
     assert Event.objects.get().by == amir
     fresh = page.get(response["Location"])
     assert "CL-0041 is logged. Promise: Tue 24 Mar, 18:00." in text(fresh)
-    assert [value(fresh, name) for name in ("reference", "file_type", "customer", "title", "received_at")] == [
-        None, "settlements-claim", "New House", None, None
-    ]  # fmt: skip
+    assert not any(value(fresh, name) for name in ("reference", "file_type", "customer", "title", "received_at"))
     assert "Next would be CL-0042" in text(fresh)
     assert "CL-0041 10:00 Claim · promise Tue 24 Mar, 18:00" in text(fresh)
     assert "CL-0041 is logged" not in text(page.get("/intake/")), "said once"
 
 
 def test_htmx_gets_the_part_and_not_the_page(page):
-    response = page.post("/intake/", form(customer="House"), headers=HTMX)
+    response = page.post("/intake/", form(customer="House", keep="on"), headers=HTMX)
     assert response.status_code == 200
     assert response.content.decode().lstrip().startswith('<div id="intake"')
     assert "CL-0041 is logged." in text(response)
@@ -245,47 +225,7 @@ def test_a_receipt_without_a_zone_is_wall_time_of_the_team_of_the_type(page):
     assert "CL-0041 22:00" in text(page.get("/intake/"))
 
 
-# --- The last ones
-
-
-def test_the_last_ten_of_today_are_mine(page, team, amir):
-    claim = team.file_types.get(name="Claim")
-    other = office.person("Bea", Role.ASSISTANT)
-    for number in range(12):
-        at = NOW - timedelta(minutes=number)
-        flow.log(reference=f"MINE-{number:02}", file_type=claim, by=amir, now=at)
-    flow.log(reference="HERS", file_type=claim, by=other, now=NOW)
-    flow.log(reference="NOBODYS", file_type=claim, by=None, now=NOW)
-    shown = re.findall(r'slot-reference"[^>]*>(.*?)<', page.get("/intake/").content.decode())
-    assert shown == [f"MINE-{number:02}" for number in range(11, 1, -1)]
-
-
-def test_yesterday_is_over_at_midnight_of_the_team(page, team, amir):
-    flow.log(reference="LATE", file_type=team.file_types.first(), by=amir, now=NOW - timedelta(hours=10, seconds=1))
-    assert "LATE" not in text(page.get("/intake/"))
-    flow.log(reference="EARLY", file_type=team.file_types.first(), by=amir, now=NOW - timedelta(hours=10))
-    assert "EARLY" in text(page.get("/intake/"))
-
-
-@pytest.mark.parametrize(
-    ("reference", "following"),
-    [
-        ("CL-0041", "CL-0042"),
-        ("CL-0099", "CL-0100"),
-        ("CL-99", "CL-100"),
-        ("7", "8"),
-        ("TAKEN-1", "TAKEN-4"),
-        ("CL-41a", ""),
-        ("CL-٣", ""),
-        ("CL-", ""),
-        ("9" * 64, ""),
-        ("A" * 50 + "9" * 14, ""),
-    ],
-)
-def test_the_next_reference(team, reference, following):
-    for number in (2, 3, 5):
-        flow.log(reference=f"TAKEN-{number}", file_type=team.file_types.first(), by=None, now=NOW)
-    assert intake.next_reference(reference) == following
+# --- What it costs
 
 
 def test_the_number_of_statements_does_not_grow(page, team, amir):
@@ -293,7 +233,8 @@ def test_the_number_of_statements_does_not_grow(page, team, amir):
         counted = []
         for ask in (
             lambda: page.get("/intake/"),
-            lambda: page.get("/intake/promise/", form(customer="House")),
+            lambda: page.get("/intake/promise/", form(customer="House", title="Hail")),
+            lambda: page.get("/intake/customers/", {"customer": "hou"}),
             lambda: page.post("/intake/", form(reference=f"N-{File.objects.count()}", customer="House")),
         ):
             with CaptureQueriesContext(connection) as captured:
@@ -302,6 +243,8 @@ def test_the_number_of_statements_does_not_grow(page, team, amir):
         return counted
 
     page.post("/intake/", form(customer="House"))
+    for number in range(8):
+        Customer.objects.create(name=f"House of {number}", slug=f"house-of-{number}")
     before = statements()
     for number in range(10):
         elsewhere = office.team(f"Team {number}")

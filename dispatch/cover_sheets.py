@@ -1,0 +1,62 @@
+"""What a cover sheet says of a file: plain values for paper, so dates are written out, and a QR code to scan it by."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import segno
+
+from dispatch.models import File, Queue
+
+MOST = 100  # a square takes four milliseconds to work out
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One file on paper. Instants are in the zone of its team's calendar; `square` is the QR code as an SVG."""
+
+    file: File
+    due_at: datetime
+    received_at: datetime
+    square: str
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.file.reference) > 16
+
+
+def sheets(references: Collection[str], *, addresses: dict[str, str]) -> list[Sheet]:
+    """One for each file there is, in the order given and each once, at most a hundred. Two statements, whatever their number.
+
+    `addresses` says what is encoded for each reference.
+    """
+    wanted = list(dict.fromkeys(references))[:MOST]
+    files = {
+        file.reference: file
+        for file in File.objects.filter(reference__in=wanted).select_related("file_type", "customer", "team")
+    }
+    zones = dict(
+        Queue.objects.filter(team__in={file.team_id for file in files.values()}).values_list(
+            "team", "calendar__current__zone"
+        )
+    )
+    return [
+        _sheet(files[reference], zone=ZoneInfo(zones[files[reference].team_id]), address=addresses[reference])
+        for reference in wanted
+        if reference in files
+    ]
+
+
+def _sheet(file: File, *, zone: ZoneInfo, address: str) -> Sheet:
+    return Sheet(file, file.due_at.astimezone(zone), file.received_at.astimezone(zone), square(address))
+
+
+def square(address: str) -> str:
+    """A QR code as SVG that grows with its box: attributes and a class only, since the content security policy allows no style.
+
+    A quarter of it may be torn or stained (error correction Q). Half of the quiet zone is in it, the other half is the paper
+    around it, which has to stay empty.
+    """
+    code = segno.make(address, error="q", micro=False)
+    return code.svg_inline(omitsize=True, border=2, svgclass="qr", lineclass=None)

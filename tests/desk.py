@@ -1,0 +1,24 @@
+"""Reading and filling in pages as a person would, without a browser."""
+
+import re
+from html import unescape
+
+
+def form(**values: str) -> dict[str, str]:
+    return {"reference": "CL-0041", "file_type": "settlements-claim", **values}
+
+
+def text(response) -> str:
+    """What a person reads, white space collapsed."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+def value(response, field: str) -> str | None:
+    """What stands in a field, or is chosen in it."""
+    html = response.content.decode()
+    found = re.search(rf'<input[^>]*name="{field}"[^>]*>', html)
+    if found is None:
+        found = re.search(rf'<select[^>]*name="{field}".*?<option value="([^"]*)" selected', html, re.DOTALL)
+        return found[1] if found else None
+    held = re.search(r'value="([^"]*)"', found[0])
+    return unescape(held[1]) if held else None
