@@ -17,6 +17,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import zones
+from dispatch.forms import QuickSelect
 from skills.models import Theme, Worker
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -73,7 +74,7 @@ class PreferencesForm(forms.ModelForm):
         required=False,
         help_text=_("Stronger lines and darker text. A device that asks for more contrast gets it anyway."),
     )
-    zone = forms.ChoiceField(label=_("My time zone"), required=False, choices=_zone_choices)
+    zone = forms.ChoiceField(label=_("My time zone"), required=False, widget=QuickSelect, choices=_zone_choices)
 
     class Meta:
         model = Worker

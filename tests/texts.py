@@ -27,7 +27,9 @@ KEYWORDS = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 WIDTH = 120
-HEADER = "# {language}: the texts of Threeslot. `make messages` keeps it in step with pages and code; translations are written here."
+HEADER = (
+    "# {language}: the texts of Threeslot. `make messages` keeps them in step with pages and code; translate them here."
+)
 
 
 def sources() -> Iterator[Path]:
@@ -114,7 +116,10 @@ def _wrong(message: Message, catalog: Catalog) -> Iterator[str]:
         yield "fuzzy: look whether it still holds"
     else:
         yield from (f"wrong ({error})" for error in message.check(catalog))
-        if any(_placeholders(form) != _placeholders(_forms_of_id(message)[-1]) for form in _forms(message)[1:] or _forms(message)):
+        if any(
+            _placeholders(form) != _placeholders(_forms_of_id(message)[-1])
+            for form in _forms(message)[1:] or _forms(message)
+        ):
             yield "other placeholders"
 
 
@@ -136,7 +141,9 @@ def _is_compiled(catalog: Catalog, path: Path) -> bool:
         return False
     with path.open("rb") as file:
         there = read_mo(file)
-    return {_key(each): _forms(each) for each in there if each.id} == {_key(each): _forms(each) for each in catalog if each.id}
+    return {_key(each): _forms(each) for each in there if each.id} == {
+        _key(each): _forms(each) for each in catalog if each.id
+    }
 
 
 def _key(message: Message) -> tuple[str | None, str]:
