@@ -1,7 +1,7 @@
 """What boards show: plain values, a constant number of statements whatever the number of files and people."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -9,11 +9,14 @@ from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from dispatch import help_wanted, moves, tallies
+from dispatch import backlog, help_wanted, moves, tallies
+from dispatch.backlog import Group, Level
 from dispatch.calendars import Calendar
 from dispatch.help_wanted import HelpWanted
-from dispatch.models import HelpCall, Queue, Slot
+from dispatch.models import Absence, HelpCall, Queue, Slot
 from dispatch.orphans import Orphans, orphans
 from skills.models import Role, Team, Worker, initials, short_name
 
@@ -36,7 +39,7 @@ class SlotView:
     position: int
     reference: str = ""
     file_type: str = ""
-    needs: str = ""
+    needs: str = ""  # the skill; empty when everybody in the team can do it
     received_at: datetime | None = None
     due_at: datetime | None = None
     expedite: bool = False
@@ -45,6 +48,7 @@ class SlotView:
     is_aged: bool = False
     is_ageing: bool = False
     stuck_for: timedelta | None = None  # working time since help was called; None unless the call is open
+    is_beyond: bool = False  # the team's bins are smaller by now: this slot goes with its file
 
     def is_due_on(self, day: date) -> bool:
         return self.due_at is not None and self.due_at.date() == day
@@ -63,29 +67,11 @@ class BinView:
     slots: tuple[SlotView, ...]
     clogged_for: timedelta | None
     username: str = ""
+    notes: tuple[str, ...] = ()  # what else there is to know, in the language of the reader
 
     @property
     def is_clogged(self) -> bool:
         return self.clogged_for is not None
-
-
-@dataclass(frozen=True)
-class Group:
-    """The part of the queue that is promised by the same time. "tomorrow" reaches to the end of the next working day."""
-
-    key: str  # overdue, today, tomorrow, later
-    count: int
-    by: datetime | None = None  # end of work, of today
-    on: date | None = None  # the next working day, if that is not tomorrow
-
-    @property
-    def marks(self) -> range:
-        """One small mark a file, as far as marks can be told apart."""
-        return range(min(self.count, 48))
-
-    @property
-    def beyond(self) -> int:
-        return self.count - len(self.marks)
 
 
 @dataclass(frozen=True)
@@ -120,17 +106,34 @@ class Board:
         return _days_of_work(self.waiting, self.pace)
 
     @property
-    def level_percent(self) -> int | None:
-        """How full the bar of the queue is; its middle is the normal level."""
-        return min(100, round(50 * self.waiting / self.normal)) if self.normal else None
+    def level(self) -> Level | None:
+        return backlog.level(self.waiting, normal=self.normal) if self.normal else None
+
+    @property
+    def per_mark(self) -> int:
+        return self.groups[0].per_mark
+
+    @property
+    def is_day_over(self) -> bool:
+        return self.ends_at is not None and self.now > self.ends_at
 
     @property
     def right_first_time_percent(self) -> int | None:
         return round(100 * self.right_today / self.done_today) if self.done_today else None
 
     @property
+    def empty_minutes(self) -> float:
+        return self.empty_for / timedelta(minutes=1)
+
+    @property
     def clogged(self) -> tuple[BinView, ...]:
         return tuple(bin for bin in self.bins if bin.is_clogged)
+
+    @property
+    def stuck(self) -> int:
+        """Clogged bins, and files outside of them that somebody called for help on."""
+        held = {slot.reference for bin in self.clogged for slot in bin.slots}
+        return len(self.clogged) + sum(call.reference not in held for call in self.help_calls)
 
     @property
     def longest_clogged(self) -> timedelta | None:
@@ -177,7 +180,7 @@ def team_board(team: Team, *, now: datetime) -> Board:
         pace=pace or None,
         normal=max(1, round(float(queue.normal_days) * pace)) if pace else None,
         normal_days=float(queue.normal_days),
-        groups=_groups(day, today=today, next_day=calendar.next_working_day(today), ends_at=ends_at),
+        groups=backlog.groups(day, today=today, next_day=calendar.next_working_day(today), ends_at=ends_at),
         in_today=day.logged,
         usual_by_now=None if usual is None else round(usual),
         done_today=day.done,
@@ -191,15 +194,6 @@ def team_board(team: Team, *, now: datetime) -> Board:
         bins=bins,
         help_calls=help_wanted.open_calls(team.pk, now=now),
         orphans=orphans([team.pk], now=now),
-    )
-
-
-def _groups(day: tallies.Day, *, today: date, next_day: date, ends_at: datetime | None) -> tuple[Group, ...]:
-    return (
-        Group("overdue", day.overdue),
-        Group("today", day.due_today - day.overdue, by=ends_at),
-        Group("tomorrow", day.due_next - day.due_today, on=next_day if next_day > today + timedelta(1) else None),
-        Group("later", day.waiting - day.due_next),
     )
 
 
@@ -249,10 +243,16 @@ def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
     """The bins of these teams in order of names. Who is no worker any more is still shown while a file is with them."""
     queue_of = {queue.team_id: queue for queue in queues}
     open_call = HelpCall.objects.filter(file=OuterRef("file"), ended_at=None)
+    leave = Absence.objects.filter(
+        worker=OuterRef("bin"), has_begun=False, starts_at__gt=now, starts_at__lt=now + timedelta(days=1)
+    )
     slots = (
         Slot.objects.filter(bin__worker__team__in=list(queue_of), bin__worker__is_active=True)
         .select_related("bin__worker", "file__file_type__skill")
-        .annotate(called_at=Subquery(open_call.values("raised_at")))
+        .annotate(
+            called_at=Subquery(open_call.values("raised_at")),
+            leaves_at=Subquery(leave.order_by("starts_at").values("starts_at")[:1]),
+        )
         .order_by("bin__worker__name", "bin", "position")
     )
     found = [list(of_bin) for _, of_bin in groupby(slots, key=attrgetter("bin_id"))]
@@ -267,7 +267,9 @@ def _bin(slots: Sequence[Slot], *, queue: Queue, names: Counter[str], now: datet
     worker = slots[0].bin.worker
     calendar = queue.calendar.hours()
     views = tuple(
-        _slot(slot, calendar=calendar, now=now) for slot in slots if slot.file_id or slot.position <= queue.bin_size
+        _slot(slot, calendar=calendar, now=now, size=queue.bin_size)
+        for slot in slots
+        if slot.file_id or slot.position <= queue.bin_size
     )  # a slot beyond the team's size goes as soon as it is empty
     label = short_name(worker.name)
     away_until = worker.away_until.astimezone(ZoneInfo(calendar.zone)) if worker.away_until else None
@@ -283,10 +285,23 @@ def _bin(slots: Sequence[Slot], *, queue: Queue, names: Counter[str], now: datet
         slots=views,
         clogged_for=_clogged_for(views, after=timedelta(minutes=queue.clogged_after)),
         username=worker.username,
+        notes=tuple(_notes(slots[0], views, calendar=calendar, now=now)),
     )
 
 
-def _slot(slot: Slot, *, calendar: Calendar, now: datetime) -> SlotView:
+def _notes(slot: Slot, views: tuple[SlotView, ...], *, calendar: Calendar, now: datetime) -> Iterator[str]:
+    """What to know about a person or their bin. `slot` is any of the bin's."""
+    worker = slot.bin.worker
+    if Role.WORKER not in worker.roles:
+        yield _("not a worker any more")
+    if beyond := sum(view.is_beyond for view in views):
+        yield ngettext("%(number)d file beyond the bin", "%(number)d files beyond the bin", beyond) % {"number": beyond}
+    leaves_at = slot.leaves_at  # type: ignore[attr-defined]  # annotated by `_bins`
+    if worker.is_present and leaves_at and calendar.local_day(leaves_at) == calendar.local_day(now):
+        yield _("away from %(time)s") % {"time": f"{leaves_at.astimezone(ZoneInfo(calendar.zone)):%H:%M}"}
+
+
+def _slot(slot: Slot, *, calendar: Calendar, now: datetime, size: int) -> SlotView:
     file = slot.file
     if file is None or slot.filled_at is None:
         return SlotView(position=slot.position)
@@ -307,6 +322,7 @@ def _slot(slot: Slot, *, calendar: Calendar, now: datetime) -> SlotView:
         is_aged=age > limit,
         is_ageing=limit / 2 < age <= limit,
         stuck_for=calendar.working_time_between(called_at, now) if called_at else None,
+        is_beyond=slot.position > size,
     )
 
 

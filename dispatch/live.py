@@ -125,8 +125,8 @@ def board_context(board: boards.Board) -> dict[str, object]:
 
 def render_board(topic: BoardTopic, *, now: datetime) -> tuple[int, Frame]:
     """The version that was drawn, and the drawing."""
-    board = boards.team_board(Team.objects.get(pk=topic.team_id), now=now)
     with translation.override(topic.language):
+        board = boards.team_board(Team.objects.get(pk=topic.team_id), now=now)
         html = render_to_string("dispatch/_board_frame.html", board_context(board))
     lines = "".join(f"data: {line}\n" for line in map(str.strip, html.splitlines()) if line)
     return board.version, Frame(mark_of(board), lines.encode())

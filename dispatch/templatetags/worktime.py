@@ -1,10 +1,13 @@
 """How times are written: spans of working time, and instants as seen from now."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django import template
+from django.template.defaultfilters import floatformat
 from django.utils import dateformat
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -27,6 +30,20 @@ def spent(span: timedelta | None) -> str:
     if hours:
         return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": minutes}
     return _("%(minutes)d min") % {"minutes": minutes}
+
+
+@register.filter
+def days_of_work(days: float | Decimal | None) -> str:
+    """ "0.6 days of work", "half a day of work"; as exact as it is told, and never nothing for something."""
+    if days is None:
+        return _("days of work unknown")
+    if 0 < days < 0.05:
+        return _("under 0.1 days of work")
+    told = round(float(days), 0 if days >= 100 else 1)
+    if told == 0.5:
+        return _("half a day of work")
+    number = floatformat(told, "-1g")
+    return ngettext("%(days)s day of work", "%(days)s days of work", _counted(told)) % {"days": number}
 
 
 @register.filter
@@ -78,6 +95,11 @@ def since(at: datetime, now: datetime) -> str:
 def _day_name(at: datetime, now: datetime, days: int) -> str:
     near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
     return near.get(days) or dateformat.format(at, "D j M" if at.year == now.year else "D j M Y")
+
+
+def _counted(told: float) -> int:
+    """The whole number by which languages choose between one and many: 0.6 goes with none, 1.5 with many."""
+    return int(told) if told <= 1 else max(2, int(told))
 
 
 def _hours_and_minutes(span: timedelta) -> tuple[int, int]:

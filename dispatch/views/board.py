@@ -27,10 +27,16 @@ class Acts:
     """What one person may do from a team's board: help calls to answer and end and, as its leader, bins to look after."""
 
     now: datetime
-    calls: tuple[HelpWanted, ...]
+    calls: tuple[HelpWanted, ...]  # all open ones of the team
+    mine: set[int]  # those that this person may answer and end
     people: tuple[Worker, ...]
     causes: list[str]
     recurring: dict[str, int]  # causes that came back, with how often, for whoever leads the team
+
+    @property
+    def first(self) -> int | None:
+        """The oldest call that nobody has come to yet: the one to answer with a key."""
+        return next((call.call_id for call in self.calls if call.call_id in self.mine and not call.came), None)
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,12 @@ def acts_of(person: Worker, team: Team) -> Acts | None:
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
     mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
-    calls = tuple(call for call in open_calls(team.pk, now=now) if call.call_id in mine)
-    causes = andon.recent_causes(team.pk) if calls else []
+    calls = open_calls(team.pk, now=now)
+    causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
-        return Acts(now, calls, (), causes, {})
+        return Acts(now, calls, mine, (), causes, {})
     people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False)
-    return Acts(now, calls, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
+    return Acts(now, calls, mine, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
 
 
 def _wall_url(request: HttpRequest, board: Board) -> str:

@@ -1,17 +1,23 @@
 """The board: what it counts, what it costs, who sees it."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import boards, flow, rights
-from dispatch.models import Agreement, File, Queue, Slot, State
+from dispatch import andon, backlog, boards, flow, rights
+from dispatch.models import Absence, Agreement, File, Queue, Slot, State
 from dispatch.refill import refill
+from dispatch.templatetags import worktime
 from tests import office
 from tests.office import NOW
 
@@ -44,17 +50,60 @@ def statements(question):
 
 
 def grown(name, *, people, files):
+    """Every second person calls for help, every third one leaves today, and some files nobody can do."""
     team = office.team(name)
-    for number in range(people):
-        office.worker(f"{name} {number}", team)
+    workers = [office.worker(f"{name} {number}", team) for number in range(people)]
     office.log(office.file_type("Claim", team), files)
+    office.log(office.file_type("Hull", team, needs=f"marine {name}"), people)
     refill(team.pk, now=NOW)
+    for worker in workers[::2]:
+        flow.start(worker, 1, by=worker, now=NOW)
+        andon.stuck(worker, 1, reason="?", by=worker, now=NOW)
+    for worker in workers[::3]:
+        Absence.objects.create(worker=worker, starts_at=NOW + A_MINUTE, ends_at=NOW + 2 * A_MINUTE)
     return team
 
 
 def test_a_board_costs_the_same_at_any_size():
     small, large = grown("Small", people=3, files=10), grown("Large", people=12, files=200)
     assert statements(lambda: board_of(small)) == statements(lambda: board_of(large)) == 6
+    assert len(board_of(large).help_calls) == 6
+    assert board_of(large).orphans
+
+
+def test_the_page_and_the_wall_cost_the_same_at_any_size():
+    small, large = grown("Small", people=3, files=10), grown("Large", people=12, files=200)
+    page = Client()
+    page.force_login(office.person("Wim", "worker"))
+    costs = {statements(lambda slug=team.slug: page.get(f"/board/{slug}/")) for team in (small, large, small)}
+    walls = {
+        statements(lambda team=team: visit(f"/board/{team.slug}/?wall={team.queue.wall_secret}"))
+        for team in (small, large)
+    }
+    assert len(costs) == len(walls) == 1
+
+
+@pytest.mark.parametrize("wall", [False, True], ids=["leader", "wall"])
+def test_a_board_of_thirty_is_light_and_asks_nobody_else(team, wall):
+    """HTML, CSS and JavaScript, uncompressed; for the leader with three help calls to answer. The font is apart: 48 KB, once."""
+    people = [office.worker(f"Graciela Mendes {number}", team, hulls="U") for number in range(30)]
+    office.log(office.file_type("Hull claim", team, needs="hulls"), 100)
+    refill(team.pk, now=NOW)
+    for person in people[:3]:
+        flow.start(person, 1, by=person, now=NOW)
+        andon.stuck(person, 1, reason="counterparty data missing, third time this week", by=person, now=NOW)
+    secret = f"?wall={team.queue.wall_secret}" if wall else ""
+    html = text(visit(f"/board/settlements/{secret}", None if wall else office.person("Lea", "leader", leads=team)))
+    assert html.count('class="slot"') + html.count('class="slot ') == 90
+    links = re.findall(r'<(?:link|script)[^>]* (?:href|src)="([^"]+)"', html)
+    paths = [finders.find(unquote(link.removeprefix("/static/"))) for link in links]
+    scripts, styles = ([Path(path) for path in paths if path and path.endswith(end)] for end in (".js", ".css"))
+    script_bytes, style_bytes = (sum(path.stat().st_size for path in found) for found in (scripts, styles))
+    assert script_bytes < 100_000
+    assert len(html.encode()) + script_bytes + style_bytes < 150_000, (len(html.encode()), script_bytes, style_bytes)
+    assert all(link.startswith("/static/") for link in links)
+    for each in (html, *(path.read_text() for path in styles)):
+        assert not [word for word in ("https://", "http://", "url(//", "@import") if word in each]
 
 
 def test_all_boards_cost_the_same_at_any_number():
@@ -175,9 +224,55 @@ def test_a_board_without_history_says_so(team):
     assert board.days_of_work == 0
 
 
-def test_a_million_files_look_as_calm_as_fifty():
-    group = boards.Group("later", 1_000_000)
-    assert (len(group.marks), group.beyond) == (48, 999_952)
+@pytest.mark.parametrize(
+    ("counts", "each"), [([0, 0, 0, 0], 1), ([1, 17, 24, 30], 1), ([0, 0, 31, 0], 2), ([1, 17, 250, 9], 10)]
+)
+def test_a_block_stands_for_as_few_files_as_fit(counts, each):
+    assert backlog.per_mark(counts) == each
+
+
+@pytest.mark.parametrize("count", [0, 1, 17, 30, 31, 250, 99_999, 100_000, 1_000_000])
+def test_bars_are_honest_at_any_length(count):
+    """One can count them: whole blocks and at most one that stands for less, never more than two rows of fifteen."""
+    group = backlog.Group("later", count, per_mark=backlog.per_mark([count, 1]))
+    whole = len(group.marks) * group.per_mark
+    assert len(group.marks) + group.has_rest <= 30
+    assert whole <= count < whole + group.per_mark
+    assert group.has_rest == (whole < count)
+
+
+def test_all_bars_of_a_board_have_one_scale(team):
+    claim, letter = office.file_type("Claim", team), office.file_type("Letter", team)
+    Agreement.objects.create(file_type=letter, kind="same_day", cut_offs=["12:00"] * 7, otherwise_by="12:00")
+    office.log(claim, 40)
+    office.log(letter, 3)
+    board = board_of(team)
+    assert [len(group.marks) + group.has_rest for group in board.groups] == [0, 2, 0, 20]
+    assert "one block is 2 files" in text(visit("/board/settlements/", office.person("Wim", "worker")))
+
+
+@pytest.mark.parametrize(
+    ("waiting", "filled", "normal"), [(0, 0, 500), (20, 500, 500), (40, 1000, 500), (80, 1000, 250), (10**6, 1000, 0)]
+)
+def test_the_level_keeps_its_proportion_to_the_normal_one(waiting, filled, normal):
+    level = backlog.level(waiting, normal=20)
+    assert (level.filled, level.normal) == (filled, normal)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (None, "days of work unknown"),
+        (0.0, "0 days of work"),
+        (0.01, "under 0.1 days of work"),
+        (0.5, "half a day of work"),
+        (0.96, "1 day of work"),
+        (1.5, "1.5 days of work"),
+        (1234.5, "1,234 days of work"),
+    ],
+)
+def test_days_of_work_are_told_as_a_person_would(days, said):
+    assert worktime.days_of_work(days) == said
 
 
 # --- Bins ----------------------------------------------------------------------------------------------------------------
@@ -230,7 +325,57 @@ def test_who_is_no_worker_any_more_is_shown_while_a_file_is_with_them(team):
     for person in (gone, Slot.objects.exclude(file=None).get().bin.worker):
         person.roles = []
         person.save(update_fields=["roles"])
-    assert [bin.name for bin in board_of(team).bins] == ["Ada"]
+    [bin] = board_of(team).bins
+    assert (bin.name, bin.notes) == ("Ada", ("not a worker any more",))
+
+
+def test_a_file_beyond_the_bin_is_shown_until_it_is_done(team):
+    office.log(office.file_type("Claim", team), 3)
+    ada = office.worker("Ada", team)
+    Queue.objects.update(bin_size=2)
+    [bin] = board_of(team).bins
+    assert [slot.is_beyond for slot in bin.slots] == [False, False, True]
+    assert bin.notes == ("1 file beyond the bin",)
+    for position in (1, 2, 3):
+        flow.start(ada, position, by=ada, now=NOW)
+        flow.mark_done(ada, position, by=ada, now=NOW)
+    [bin] = board_of(team).bins
+    assert (len(bin.slots), bin.notes) == (2, ())
+
+
+def test_who_leaves_today_is_said_and_nobody_else(team):
+    """Of those who are here, and by the team's own day: 23:30 in London is tomorrow in Paris."""
+    late = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+    for name, starts_at in [("Ada", NOW + timedelta(hours=4)), ("Bo", late), ("Cy", NOW - A_MINUTE)]:
+        Absence.objects.create(worker=office.worker(name, team), starts_at=starts_at, ends_at=late + timedelta(hours=1))
+    gone = office.worker("Dee", team, present=False)
+    Absence.objects.create(worker=gone, starts_at=NOW + timedelta(hours=1), ends_at=late)
+    assert [bin.notes for bin in board_of(team).bins] == [("away from 14:00",), (), (), ()]
+    with time_machine.travel(NOW, tick=False):
+        assert "away from 14:00" in text(visit(f"/board/settlements/?wall={team.queue.wall_secret}"))
+
+
+def test_a_slot_says_which_skill_it_takes(team):
+    office.log(office.file_type("Hull", team, needs="marine"), 1)
+    office.worker("Ada", team, marine="U")
+    assert board_of(team).bins[0].slots[0].needs == "marine"
+    assert "Hull · marine" in text(visit("/board/settlements/", office.person("Wim", "worker")))
+
+
+def test_stuck_counts_a_bin_and_its_call_once(team):
+    """Clogged bins, and a file that came back twice and waits for somebody who helps."""
+    claim = office.file_type("Claim", team)
+    people = [office.worker(name, team) for name in ("Ada", "Bo", "Cy")]
+    office.log(claim, 9)
+    refill(team.pk, now=NOW)
+    assert board_of(team).stuck == 0
+    flow.start(people[0], 1, by=people[0], now=NOW)
+    andon.stuck(people[0], 1, reason="?", by=people[0], now=NOW)
+    assert board_of(team).stuck == 1
+    [file] = office.log(office.file_type("Hull", team, needs="marine"))
+    andon.HelpCall.objects.create(team=team, file=file, reason="came back", raised_at=NOW)
+    assert board_of(team).stuck == 2
+    assert len(board_of(team).clogged) == 1
 
 
 # --- Who sees it ---------------------------------------------------------------------------------------------------------
@@ -261,6 +406,7 @@ def test_the_wall_opens_with_its_own_secret_only(team):
     answer = visit(f"/board/settlements/?wall={secret}")
     assert answer.status_code == 200
     assert not [word for word in ("<form", "<button", "<nav", '<a class="menu') if word in text(answer)]
+    assert '<noscript><meta http-equiv="refresh"' in text(answer)
     for wrong in (others, secret[:-1], secret + "x", "", "é"):
         assert visit(f"/board/settlements/?wall={wrong}").status_code == 404
     assert visit(f"/board/nowhere/?wall={secret}").status_code == 404

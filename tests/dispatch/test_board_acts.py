@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dispatch import andon, boards, flow
 from dispatch.models import Absence, Event, HelpCall, Slot
+from dispatch.refill import refill
 from skills.models import Competence, Level
 from tests import office
 
@@ -233,6 +234,28 @@ def test_htmx_gets_the_strip_alone_and_it_offers_causes_of_before(ada, call, lea
     answer = signed_in(lea).post(f"/board/settlements/help/{again.pk}/answer/", headers=HTMX)
     assert "<html" not in shown(answer)
     assert '<option value="form unclear">' in shown(answer)
+
+
+def test_r12_the_button_is_on_the_call_itself_for_whoever_may_answer(team, ada, call, otto, lea):
+    """Others' calls are told without a button, the oldest open one of one's own has a key, and one click answers it."""
+    ben = office.worker("Ben", team)
+    office.log(office.file_type("Letter", team), 3)
+    refill(team.pk, now=NOW)
+    position = Slot.objects.filter(bin=ben.pk, file__file_type__name="Letter").first().position
+    flow.start(ben, position, by=ben, now=NOW)
+    other = andon.stuck(ben, position, reason="who signs this?", by=ben, now=NOW)
+    teacher, leader = strip_of(otto), strip_of(lea)
+    for page in (teacher, leader):
+        assert page.count('data-key="h"') == 1
+        assert "who signs this?" in page
+        assert "counterparty data missing" in page
+    assert f"/help/{other.pk}/answer/" not in teacher
+    assert f"/help/{other.pk}/answer/" in leader
+    board = shown(signed_in(otto).get("/board/settlements/"))
+    assert 'class="board has-acts"' in board
+    assert signed_in(otto).post(f"/board/settlements/help/{call.pk}/answer/", headers=HTMX).status_code == 200
+    assert 'data-key="h"' not in strip_of(otto)
+    assert "Otto O. comes to help" in strip_of(lea)
 
 
 # --- On the board ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 
 from dispatch import flow, ledger
 from dispatch.boards import team_board
@@ -11,6 +12,7 @@ from dispatch.models import Event, File
 from dispatch.refill import refill
 from skills.models import Competence, Level
 from tests import office
+from tests.dispatch.test_bin_page import text
 from tests.office import NOW
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,17 @@ def test_from_arrival_to_refill(team):
     refill(team.pk, now=later(minutes=7, seconds=2.5))
     assert empty(team, now=later(minutes=8)) == (4, 1)
     assert "" in office.in_bin(ada)
+
+
+def test_the_board_shows_it(client, team):
+    claim = office.file_type("Claim", team)
+    office.worker("Ada", team)
+    office.log(claim, 1)
+    refill(team.pk, now=later(seconds=90))
+    client.force_login(office.person("Lea", "leader", leads=team))
+    with time_machine.travel(later(minutes=2), tick=False):
+        shown = text(client.get(f"/board/{team.slug}/"))
+    assert "Slots empty while work for them waited: 1.5 min today · 1 refill took over 2 s" in shown
 
 
 def test_what_is_refilled_in_the_act_costs_nothing(team):

@@ -1,4 +1,5 @@
-"""The people of a journey: one of each role in a team of their own, so that journeys do not meet."""
+"""The people of a journey: one of each role in a team of their own, so that journeys do not meet. Names of one word, which no page
+shortens."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -33,14 +34,14 @@ class Cast:
 def new_cast() -> Cast:
     """A team that works claims; Ada is here and her bin is empty. Names of one word are the same on boards."""
     number = next(_numbers)
-    administrator = office.person(f"Adam-{number}", "administrator")
+    administrator = office.person(f"Adam{number}", "administrator")
     team = office.team(f"Settlements {number}")
     return Cast(
         team=team,
         claim=office.file_type(f"Claim {number}", team, checklist=("Sums agree", "Customer told")),
-        worker=office.worker(f"Ada-{number}", team),
-        assistant=office.person(f"Amir-{number}", "assistant"),
-        leader=office.person(f"Lena-{number}", "leader", leads=team),
-        manager=office.person(f"Mia-{number}", "manager"),
+        worker=office.worker(f"Ada{number}", team),
+        assistant=office.person(f"Amir{number}", "assistant"),
+        leader=office.person(f"Lena{number}", "leader", leads=team),
+        manager=office.person(f"Mia{number}", "manager"),
         administrator=administrator,
     )
