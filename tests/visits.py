@@ -100,7 +100,7 @@ def new_office() -> Office:
     andon.answer(calls[WORKER], by=tess, now=NOW)
     andon.answer(calls[TEACHER], by=lea, now=NOW)
     places = {WORKER: _shelve(ada), TEACHER: _shelve(tess)}
-    started = {WORKER: _start(ada), TEACHER: _start(tess)}
+    started = {WORKER: start_next(ada), TEACHER: start_next(tess)}
     flow.away(wanda, by=lea, now=NOW)
     absence = absences.plan(
         ada, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), note="at the dentist"
@@ -190,7 +190,7 @@ def _work(team: Team) -> FileType:
     return claim
 
 
-def _start(person: Worker) -> int:
+def start_next(person: Worker) -> int:
     """The next file of this bin that can be started; the event."""
     stuck_on = flow.stuck_file(person)
     slots = Slot.objects.filter(bin=person.pk, file__isnull=False).exclude(file=stuck_on)
@@ -199,18 +199,20 @@ def _start(person: Worker) -> int:
     return _event("started", person)
 
 
-def _in_hand(person: Worker) -> int:
+def position_in_hand(person: Worker) -> int:
     return Slot.objects.values_list("position", flat=True).get(bin=person.pk, in_hand=True)
 
 
 def _stuck(person: Worker, *, reason: str) -> HelpCall:
-    _start(person)
-    return andon.stuck(person, _in_hand(person), reason=reason, by=person, now=NOW)
+    start_next(person)
+    return andon.stuck(person, position_in_hand(person), reason=reason, by=person, now=NOW)
 
 
 def _shelve(person: Worker) -> int:
-    _start(person)
-    shelf.shelve(person, _in_hand(person), reason="the broker", wake_at=NOW + timedelta(days=2), by=person, now=NOW)
+    start_next(person)
+    shelf.shelve(
+        person, position_in_hand(person), reason="the broker", wake_at=NOW + timedelta(days=2), by=person, now=NOW
+    )
     return ShelfPlace.objects.get(worker=person).pk
 
 

@@ -1,9 +1,12 @@
 """Who may see and do what: `docs/rights.md` is the data of these tests, for every address, every verb and everybody."""
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -11,9 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from dispatch import live
-from dispatch.models import Absence, Event, HelpCall, Import, ShelfPlace
+from dispatch import flow, live
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace
 from skills.models import Worker
+from tests import office as desk
 from tests import visits
 from tests.visits import ADMIN, LATER, LIVE, ROLES, STRANGER, WALL, Office, Visit
 
@@ -75,7 +79,9 @@ def ask(client: Client, verb: str, path: str, sent: dict[str, object]) -> tuple[
         try:
             if path.startswith("/live/"):
                 return _ask_for_stream(client, path), ""
-            response = client.get(path, sent or None) if verb == "GET" else client.post(path, sent)
+            if verb == "GET" and sent:
+                path += f"{'&' if '?' in path else '?'}{urlencode(sent)}"
+            response = client.get(path) if verb == "GET" else client.post(path, sent)
             return response.status_code, response.headers.get("Location", "")
         finally:
             transaction.set_rollback(True)
@@ -212,3 +218,69 @@ def test_the_administration_is_for_administrators(office: Office, role: str):
 def test_static_files_are_everybodys(office: Office, tmp_path: Path):
     (Path(settings.STATIC_ROOT) / "hello.css").write_text("/* */")
     assert {ask(office.client(role), "GET", f"{STATIC}hello.css", {})[0] for role in ROLES} == {200}
+
+
+# --- Nobody sees another's contribution -----------------------------------------------------------------------------------
+
+SO_MANY = {visits.WORKER: 137, visits.TEACHER: 149}  # found nowhere else
+IN_ALL = sum(SO_MANY.values())
+
+
+@pytest.fixture
+def busy(office: Office) -> Office:
+    """Today two people finish so many files each."""
+    desk.log(FileType.objects.get(name="Claim"), IN_ALL + 20)
+    for role, number in SO_MANY.items():
+        _finish(office.people[role], number)
+    return office
+
+
+def _finish(person: Worker, number: int) -> None:
+    for done in range(number):
+        if done:
+            visits.start_next(person)
+        flow.mark_done(person, visits.position_in_hand(person), by=person, now=desk.NOW)
+
+
+def shown(page: str) -> str:
+    """What is read or read out of a page: texts, and the attributes that hold some."""
+    said = re.findall(r'\b(?:title|alt|aria-label|aria-valuetext|placeholder|content|max|value)="([^"]*)"', page)
+    return unescape(" ".join([re.sub(r"<[^>]+>", " ", page), *said]))
+
+
+def pages(office: Office, role: str) -> Iterator[tuple[str, str]]:
+    """Every address that opens to this person with GET, and what it shows."""
+    client = office.client(role)
+    of_admin = {"id": office.people[visits.WORKER].pk, "content_type_id": 1, "app_label": "skills"}
+    for address in visits.addresses():
+        if address in LIVE or "(?P<" in address or address.endswith("logout/"):
+            continue
+        response = client.get(office.path(address, role, of_admin), office.asked.get(address))
+        if response.status_code == 200 and response.headers["Content-Type"].startswith("text/"):
+            yield address, shown(response.content.decode())
+
+
+def test_no_page_tells_how_much_somebody_else_has_done(busy: Office):
+    told = {}
+    for role in ROLES:
+        told[role] = dict(pages(busy, role))
+        for other, number in SO_MANY.items():
+            giving_away = [address for address, text in told[role].items() if re.search(rf"\b{number}\b", text)]
+            assert role == other or giving_away == [], f"{role} is told how much {other} has done"
+    for role in (visits.WORKER, visits.MANAGER, WALL):
+        assert re.search(rf"\b{IN_ALL}\b", told[role]["/board/<team>/"]), (
+            "what the team has done is there for everybody"
+        )
+
+
+def test_no_page_tells_who_finished_a_file(office: Office):
+    ada = office.people[visits.WORKER]
+    _finish(ada, 1)
+    reference = File.objects.get(done_by=ada).reference
+    office.arguments["reference"] = reference
+    office.asked |= {"/files/covers/": {"reference": reference}, "/search/": {"q": reference, "state": "done"}}
+    for role in set(ROLES) - {visits.WORKER}:
+        told = dict(pages(office, role))
+        for address in {"/files/<reference>/", "/search/", "/files/covers/"} & set(told):
+            assert reference in told[address]
+            assert not re.search(r"\bAda\b", told[address]), (role, address)
