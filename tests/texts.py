@@ -7,9 +7,11 @@ Texts are taken out of Python and templates with Babel, which reads templates as
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import read_mo, write_mo
@@ -19,7 +21,6 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
 SOURCES = ("backoffice", "dispatch", "skills", "templates")
-PLURALS = {"fr": "nplurals=2; plural=(n > 1);"}  # as Django's own catalogue counts, whose texts are shown beside ours
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -27,6 +28,7 @@ KEYWORDS = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 WIDTH = 120
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 HEADER = (
     "# {language}: the texts of Threeslot. `make messages` keeps them in step with pages and code; translate them here."
 )
@@ -87,9 +89,11 @@ def written(catalog: Catalog) -> bytes:
 
 
 def compiled(catalog: Catalog) -> bytes:
+    """The same bytes whenever it is done."""
+    catalog.creation_date = catalog.revision_date = LONG_AGO
     file = BytesIO()
     write_mo(file, catalog)
-    return re.sub(rb"^(POT-Creation|PO-Revision)-Date:.*\n", b"", file.getvalue(), flags=re.MULTILINE)
+    return file.getvalue()
 
 
 def texts(catalog: Catalog) -> set[tuple[str | None, str]]:
@@ -147,7 +151,27 @@ def _is_compiled(catalog: Catalog, path: Path) -> bool:
 
 
 def _key(message: Message) -> tuple[str | None, str]:
-    return message.context, _forms_of_id(message)[0]
+    """Babel reads a context out of a compiled catalogue as bytes."""
+    context = message.context
+    return context.decode() if isinstance(context, bytes) else context, _forms_of_id(message)[0]
+
+
+def bracketed(folder: Path, language: str) -> None:
+    """A catalogue in which every text of ours and of Django's is itself in brackets: what has none was not translated."""
+    catalog = in_the_sources()
+    for path in sorted(Path(django.__file__).parent.glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
+        with path.open("rb") as file:
+            for each in read_mo(file):
+                if each.id:
+                    catalog.add(each.id, context=_key(each)[0])
+    marked = Catalog(locale=language)
+    for each in catalog:
+        if each.id:
+            forms = [f"⟦{form}⟧" for form in _forms_of_id(each)]
+            marked.add(each.id, forms if each.pluralizable else forms[0], context=each.context)
+    path = folder / language / "LC_MESSAGES" / "django.mo"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(compiled(marked))
 
 
 def main(arguments: Iterable[str]) -> int:
