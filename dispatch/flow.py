@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dispatch import agreements, moves
 from dispatch.acts import act
@@ -417,10 +418,12 @@ def _call_for_help_if_passed_back_again(slot: moves.Held, *, reason: str, now: d
 def insist_on_expedite_limit(team_id: int, *, limit: int) -> None:
     """Room for one more. Raises ExpediteLimitReached."""
     if moves.open_expedites(team_id) >= limit:
-        raise ExpediteLimitReached(
-            _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
-            % {"limit": limit}
+        text = ngettext(
+            "%(limit)d expedite is open already, as many as this team allows. Wait until it is done.",
+            "%(limit)d expedites are open already, as many as this team allows. Wait until one is done.",
+            limit,
         )
+        raise ExpediteLimitReached(text % {"limit": limit})
 
 
 def _insist_on_checklist(slot: moves.Held, confirmed: Collection[int]) -> None:

@@ -391,8 +391,10 @@ def _beyond_expedite_limit(team_ids: Collection[int]) -> list[Problem]:
     for line, team_id in new:
         open_now[team_id] += 1
         if open_now[team_id] > limits[team_id]:
-            message = _(
-                "The team allows %(limit)s open expedites; this is one more. Remove the reason, or wait until one is done."
+            message = ngettext(
+                "The team allows %(limit)d open expedite; this is one more. Remove the reason, or wait until it is done.",
+                "The team allows %(limit)d open expedites; this is one more. Remove the reason, or wait until one is done.",
+                limits[team_id],
             )
             problems.append(Problem(line, "expedite_reason", message % {"limit": limits[team_id]}))
     return problems

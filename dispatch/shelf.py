@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dispatch import flow, moves
 from dispatch.acts import act
@@ -122,8 +123,10 @@ def _free_place(worker: Worker) -> int:
     limit = Queue.objects.values_list("shelf_limit", flat=True).get(team=flow.team_of(worker))
     free = [place for place in range(1, limit + 1) if place not in taken]
     if len(taken) >= limit or not free:
-        raise ShelfFull(
-            _("You have %(limit)s files on the shelf already, as many as your team allows. Take one back first.")
-            % {"limit": limit}
+        text = ngettext(
+            "You have %(limit)d file on the shelf already, as many as your team allows. Take it back first.",
+            "You have %(limit)d files on the shelf already, as many as your team allows. Take one back first.",
+            limit,
         )
+        raise ShelfFull(text % {"limit": limit})
     return free[0]

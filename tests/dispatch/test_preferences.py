@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.test import Client
 
+from dispatch import flow
 from dispatch.models import LedgerRun
 from skills.models import Role, Worker
 from tests import office
@@ -116,6 +117,23 @@ def test_teams_keep_their_wall_time_and_the_administration_has_ones_own(client):
         page = client.get("/preferences/").content.decode()
     assert "With your team it is Tuesday 10:00 (Europe/Paris)" in page
     assert "With you it is Tuesday 18:00" in page
+
+
+def test_what_one_logged_is_told_in_ones_own_time_and_the_promise_in_that_of_its_team(client):
+    team = office.team()
+    amir = office.person("Amir", Role.ASSISTANT)
+    flow.log(reference="F-1", file_type=office.file_type("Claim", team), by=amir, now=office.NOW)
+    client.force_login(amir)
+
+    def latest() -> str:
+        with time_machine.travel(office.NOW, tick=False):
+            page = client.get("/intake/").content.decode()
+        return " ".join(re.sub(r"<[^>]+>", " ", page.partition('id="latest"')[2]).split())
+
+    assert "F-1 10:00 Claim · promise Tue 24 Mar, 18:00 " in latest()
+    assert "(Europe/Paris)" not in latest()
+    client.post("/preferences/", NOTHING | {"zone": "Asia/Tokyo"})
+    assert "F-1 18:00 Claim · promise Tue 24 Mar, 18:00 (Europe/Paris)" in latest()
 
 
 # --- Password -------------------------------------------------------------------------------------------------------------
