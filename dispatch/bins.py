@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import moves, stories
 from dispatch.calendars import Calendar
-from dispatch.models import ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
+from dispatch.models import UNDONE, WRITTEN_BY_NOBODY, ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
 from dispatch.weeks import MyWeek, my_week
 from skills.models import Worker, short_name
 
@@ -256,7 +256,7 @@ def _story(file: File, *, reader: Worker, zone: str) -> Story:
         why=_why(events, lines),
         passed_back=tuple((who, reason) for kind, who, reason in said if kind == Event.Kind.PASSED_BACK),
         notes=tuple(
-            (who, note) for kind, who, note in said if kind == Event.Kind.RETURNED and note not in ("away", "undone")
+            (who, note) for kind, who, note in said if kind == Event.Kind.RETURNED and note not in WRITTEN_BY_NOBODY
         ),
         lines=lines[:AT_A_GLANCE],
         acts=len(lines),
@@ -272,7 +272,7 @@ def _why(events: list[Event], lines: tuple[stories.Line, ...]) -> str:
         return ""
     event, line = came
     return line.detail or (
-        _("it came back when something was undone.") if event.cause == "undone" else _("it was first in order.")
+        _("it came back when something was undone.") if event.cause == UNDONE else _("it was first in order.")
     )
 
 

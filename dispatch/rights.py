@@ -21,6 +21,11 @@ def may_see_boards(person: Worker) -> bool:
     return person.is_active
 
 
+def may_set_preferences(person: Worker) -> bool:
+    """Everybody, their own."""
+    return person.is_active
+
+
 def may_log_files(person: Worker) -> bool:
     return person.has_role(Role.ASSISTANT) or person.has_role(Role.LEADER)
 

@@ -13,7 +13,18 @@ from django.utils import dateformat
 from django.utils.translation import gettext as _
 
 from dispatch import receipts, rights
-from dispatch.models import OPEN_STATES, Attachment, Event, File, Queue, ShelfPlace, Slot, State
+from dispatch.models import (
+    OPEN_STATES,
+    UNDONE,
+    WRITTEN_BY_NOBODY,
+    Attachment,
+    Event,
+    File,
+    Queue,
+    ShelfPlace,
+    Slot,
+    State,
+)
 from dispatch.why import Why, why
 from skills.models import Worker, short_name
 
@@ -192,10 +203,14 @@ def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
 def _said(event: Event, zone: ZoneInfo) -> str:
     if event.kind == Event.Kind.REPROMISED and event.due_was_at and event.due_at:
         was, now = (dateformat.format(at.astimezone(zone), "D j M Y, H:i") for at in (event.due_was_at, event.due_at))
+        if event.undoes_id:
+            return _("promised as before: %(now)s instead of %(was)s") % {"now": now, "was": was}
         return _("promised anew: %(now)s instead of %(was)s") % {"now": now, "was": was}
+    if event.kind == Event.Kind.WITHDRAWN and event.undoes_id:
+        return _("withdrawn, since it was logged by mistake")
     if event.kind == Event.Kind.UNDONE and event.undoes:
         return _("taken back: %(act)s") % {"act": Event.Kind(event.undoes.kind).label}
-    if event.kind == Event.Kind.RETURNED and event.cause == "undone":
+    if event.kind == Event.Kind.RETURNED and event.cause == UNDONE:
         return _("returned to the queue, to make room for a file that came back")
     if event.kind == Event.Kind.RETURNED:
         return _("returned to the queue, because its person left for a time")
@@ -210,6 +225,8 @@ def _detail(event: Event, receipt: receipts.Receipt | None, names: dict[int, str
     """What a person wrote. What the product wrote itself (why a slot was filled) is for the person it came to, as a receipt."""
     if event.kind == Event.Kind.FILLED:
         return receipt.words(names) if receipt else ""
-    if event.kind == Event.Kind.RETURNED and event.cause in ("away", "undone"):
+    if event.kind == Event.Kind.WITHDRAWN and event.undoes_id:
+        return ""  # older ones hold the words of another language
+    if event.kind in (Event.Kind.RETURNED, Event.Kind.REPROMISED) and event.cause in WRITTEN_BY_NOBODY:
         return ""
     return event.cause

@@ -10,6 +10,7 @@ from dispatch.views import (
     home,
     importing,
     intake,
+    preferences,
     presence,
     scan,
     search,
@@ -58,4 +59,6 @@ urlpatterns = [
     path("intake/undo/", intake.undo_act, name="intake_undo"),
     path("scan/", scan.scan, name="scan"),
     path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
+    path("preferences/", preferences.preferences, name="preferences"),
+    path("preferences/password/", preferences.password, name="password"),
 ]

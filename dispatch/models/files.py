@@ -227,7 +227,9 @@ WRITTEN_KINDS = (
     "unstuck",
     "withdrawn",
 )
-WRITTEN_BY_NOBODY = ("", "away", "undone")
+# The cause of an event that is an act's and no person's words: the same in every language, and shown to nobody.
+LEFT, UNDONE = "away", "undone"
+WRITTEN_BY_NOBODY = ("", LEFT, UNDONE)
 
 
 class Event(models.Model):
