@@ -105,6 +105,10 @@ def new_office() -> Office:
     absence = absences.plan(
         ada, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), note="at the dentist"
     )
+    absent = {
+        WORKER: absence.pk,
+        TEACHER: absences.plan(tess, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4)).pk,
+    }
     logged = {role: _log(claim, by=people[role]) for role in (ASSISTANT, LEADER)}
     papers = {role: _attach(logged[ASSISTANT], by=people[role]) for role in (ASSISTANT, WORKER)}
     imports = {role: _import(people[role]) for role in (ASSISTANT, LEADER)}
@@ -124,6 +128,7 @@ def new_office() -> Office:
     }
     own: dict[tuple[str, str], dict[str, Visit]] = {
         ("/bin/help/<call>/end/", "POST"): {role: Visit({"call": calls[role].pk}) for role in calls},
+        ("/bin/absences/<absence>/cancel/", "POST"): {role: Visit({"absence": absent[role]}) for role in absent},
         ("/bin/shelf/<place>/take-back/", "POST"): {role: Visit({"place": places[role]}) for role in places},
         ("/bin/undo/", "POST"): {role: Visit(sent={"event": started[role]}) for role in started},
         ("/board/<team>/undo/", "POST"): {
