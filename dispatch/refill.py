@@ -6,7 +6,7 @@ has no LATERAL. No scanning window: what nobody present can do is never read.
 
 from collections import defaultdict
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from dispatch.matching import Candidate, EmptySlot, Hand, enough_candidates, mat
 from dispatch.models import Queue, Turn
 from dispatch.prepared import Statement
 from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
-from dispatch.spread import LOOK, Equal, Lot, equals_of_first, evenest, mean_weight
+from dispatch.spread import LOOK, Equal, Lot, equals_of_first, evenest, is_uneven, mean_weight
 
 # R4, in one place: whose work is which type. No bin, no worker, not in the team: no row here; nor, right now, who is not present.
 WORKS = """
@@ -51,29 +51,30 @@ FIRST_OF_TYPE = f"""
 )
 """
 
+# For one person who is here: every file type of the team, and what stands between them and its files.
+MINE = f"""
+SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
+    CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle
+{HERE} AND w.id = %(worker)s
+"""
+
 # What a receipt says of a file (R19).
 FACTS = "f.id, f.reference, f.turn, f.due_at, f.received_at, f.weight, f.expedite_reason, f.kept_for_id"
 PLACE = "f.turn, f.due_at, f.received_at, f.id"
 
-# The first files that this person can do, as many as may be equals, and what comes before them and why it is not for them: the
-# first file of each other type, and those of their own types that are withheld from them. A look-up in an index for each, at any
-# length of the queue.
+# The first file that this person can do, and what comes before it and why it is not for them: the first file of each other type,
+# and those of their own types that are withheld from them. A look-up in an index for each, at any length of the queue. The last
+# column says whether any file that waits here is a hard one: else there is nothing to spread (R7).
 FIRST_DOABLE = Statement(f"""
-WITH can_do AS (
-    SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
-        CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle
-    {HERE} AND w.id = %(worker)s
-)
-SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level FROM (
-    SELECT f.*, '' AS obstacle, NULL::bigint AS skill_id, 0 AS least_level FROM can_do CROSS JOIN LATERAL (
-        SELECT {FACTS} FROM dispatch_file f
-        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {MAY_COME} ORDER BY {IN_ORDER} LIMIT {LOOK}
-    ) f WHERE can_do.obstacle = ''
-    UNION ALL
+WITH can_do AS ({MINE})
+SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level, EXISTS (
+    SELECT FROM dispatch_file h WHERE h.team_id = %(team)s AND h.state = 'waiting' AND h.weight > 1
+) FROM (
     SELECT f.*, can_do.obstacle, can_do.skill_id, can_do.least_level FROM can_do CROSS JOIN LATERAL (
         SELECT {FACTS} FROM dispatch_file f
-        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT 1
-    ) f WHERE can_do.obstacle <> ''
+        WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND (can_do.obstacle <> '' OR ({MAY_COME}))
+        ORDER BY {IN_ORDER} LIMIT 1
+    ) f
     UNION ALL
     SELECT {FACTS}, 'passed_back', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
     WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.was_passed_back AND can_do.obstacle = ''
@@ -84,6 +85,15 @@ SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level FROM (
         AND f.kept_until > %(now)s AND can_do.obstacle = ''
         AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
 ) f LEFT JOIN skills_skill k ON k.id = f.skill_id ORDER BY {IN_ORDER}
+""")
+
+# The next ones after it that this person can do, as many as may be its equals.
+NEXT_DOABLE = Statement(f"""
+WITH can_do AS ({MINE})
+SELECT {FACTS}, '', '', 0, TRUE FROM can_do CROSS JOIN LATERAL (
+    SELECT {FACTS} FROM dispatch_file f
+    WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {MAY_COME} ORDER BY {IN_ORDER} LIMIT {LOOK}
+) f WHERE can_do.obstacle = '' ORDER BY {IN_ORDER} LIMIT {LOOK}
 """)
 
 # What everybody who is here got lately (R7): the files they finished last and those they hold.
@@ -150,18 +160,23 @@ class Following(NamedTuple):
 def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> Following | None:
     """The first waiting file that this person can do. With one empty slot the optimal matching is just this (tested against
     it). The caller holds the queue."""
-    minutes = minutes_left(terms, now=now)
-    found = [_Doable(*row) for row in FIRST_DOABLE.rows(worker=worker_id, team=terms.team_id, minutes=minutes, now=now)]
-    doable = [each for each in found if not each.obstacle]
-    if not doable:
+    asked = {"worker": worker_id, "team": terms.team_id, "minutes": minutes_left(terms, now=now), "now": now}
+    found = [Found(*row) for row in FIRST_DOABLE.rows(**asked)]
+    first = next((each for each in found if not each.obstacle), None)
+    if first is None:
         return None
-    mine = doable[_evenest(doable, worker_id=worker_id, team_id=terms.team_id)]
-    skipped = [each.as_skipped() for each in found[: found.index(mine)]]
+    mine: Found = first
+    passed: list[Found] = []
+    if first.has_hard and first.turn == Turn.ORDINARY:
+        mine, passed = _evenest(first, asked)
+    passed += [each for each in found if each.obstacle or each is first]
+    before = sorted((each for each in passed if each.order < mine.order), key=lambda each: each.order)
+    skipped = [each.as_skipped() for each in before]
     is_kept = mine.kept_for == worker_id
     return Following(mine.file, receipts.write(turn=mine.turn, reason=mine.reason, is_kept=is_kept, skipped=skipped))
 
 
-class _Doable(NamedTuple):
+class Found(NamedTuple):
     """A row of FIRST_DOABLE: what this person can do or, with an obstacle, what comes before it."""
 
     file: int
@@ -175,6 +190,11 @@ class _Doable(NamedTuple):
     obstacle: str
     skill: str
     level: int
+    has_hard: bool
+
+    @property
+    def order(self) -> tuple[int, datetime, datetime, int]:
+        return self.turn, self.due_at, self.received_at, self.file
 
     def as_skipped(self) -> Skipped:
         obstacle = self.obstacle or Obstacle.SPREAD
@@ -183,14 +203,18 @@ class _Doable(NamedTuple):
         return Skipped(self.reference, obstacle, worker=self.kept_for if obstacle == Obstacle.KEPT else None)
 
 
-def _evenest(doable: list[_Doable], *, worker_id: int, team_id: int) -> int:
-    """The place of the one that this person gets (R7). What they got lately is asked only where there is a choice."""
-    equals = equals_of_first(_equal(each.turn, each.due_at, each.received_at, each.weight) for each in doable)
-    if len({each.weight for each in equals}) < 2:
-        return 0
-    lots = _lots(team_id)
+def _evenest(first: Found, asked: dict[str, Any]) -> tuple[Found, list[Found]]:
+    """Of the first file and its equals, the one for this person (R7), and those that were passed for it. The equals are looked up
+    only when the first would take the person further from an even lot."""
+    lots = _lots(asked["team"])
     even = mean_weight(lots.values())
-    return evenest(equals, excess=lots.get(worker_id, Lot()).excess(even), even=even)
+    excess = lots.get(asked["worker"], Lot()).excess(even)
+    if not is_uneven(first.weight, excess=excess, even=even):
+        return first, []
+    doable = [Found(*row) for row in NEXT_DOABLE.rows(**asked)]
+    equals = equals_of_first(_equal(each.turn, each.due_at, each.received_at, each.weight) for each in doable)
+    mine = doable[evenest(equals, excess=excess, even=even)]
+    return mine, [each for each in doable if each.file != first.file]
 
 
 def _equal(turn: int, due_at: datetime, received_at: datetime, weight: int) -> Equal | None:

@@ -34,6 +34,11 @@ def may_work_a_bin(person: Worker) -> bool:
     return person.has_role(Role.WORKER) and person.team_id is not None
 
 
+def has_own_page(person: Worker) -> bool:
+    """A worker without a team has no bin yet, and a page that says so."""
+    return person.has_role(Role.WORKER)
+
+
 def may_share_wall(person: Worker, team: Team) -> bool:
     """The wall link opens the board without a sign-in, so only those who answer for the team hand it out."""
     return person.has_role(Role.MANAGER) or leads(person, team)
@@ -116,6 +121,8 @@ def home_of(person: Worker) -> str:
         return reverse("bin")
     if may_log_files(person):
         return reverse("intake")
+    if has_own_page(person) and not person.is_staff:
+        return reverse("bin")
     return reverse("admin:index") if person.is_staff else reverse("boards")
 
 

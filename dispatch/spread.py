@@ -66,9 +66,14 @@ def equals_of_first(in_order: Iterable[Equal | None]) -> list[Equal]:
 def evenest(equals: list[Equal], *, excess: float, even: float) -> int:
     """The place in `equals` of the file for somebody whose lot weighs so much more than even: the first, unless it takes them
     further from even; then the one that brings them nearest. 0 for none."""
-    if not equals or excess * (equals[0].weight - even) <= 0:
+    if not equals or not is_uneven(equals[0].weight, excess=excess, even=even):
         return 0
     return min(range(len(equals)), key=lambda place: abs(excess + equals[place].weight - even))
+
+
+def is_uneven(weight: int, *, excess: float, even: float) -> bool:
+    """Whether a file of this weight takes somebody further from an even lot."""
+    return excess * (weight - even) > 0
 
 
 def _are_equal(first: Equal, other: Equal) -> bool:

@@ -115,7 +115,7 @@ def story(reference: str, *, reader: Worker, now: datetime) -> Story:
         where=_where(file),
         why=why(file, now=now) if file.state == State.WAITING else None,
         reworks=tuple(file.reworks.order_by("pk").values_list("reference", flat=True)),
-        lines=_lines(file, reader=reader, zone=zone),
+        lines=way(file, events_of(file), reader=reader, zone=zone),
         attachments=_attachments(file, reader=reader, zone=zone, now=now),
     )
 
@@ -138,8 +138,13 @@ def _where(file: File) -> str:
     return _("Finished.") if file.state == State.DONE else _("No longer wanted.")
 
 
-def _lines(file: File, *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
-    events = list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+def events_of(file: File) -> list[Event]:
+    """The latest first, with the people in them, whom `way` tells only in part; one statement."""
+    return list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+
+
+def way(file: File, events: list[Event], *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
+    """The time line that this person may read. One statement where a receipt of theirs speaks of colleagues, else none."""
     mine = (event for event in events if event.kind == Event.Kind.FILLED and event.worker_id == reader.pk)
     read = {event.pk: receipts.read(event.receipt) for event in mine}
     names = receipts.names_in(read.values())

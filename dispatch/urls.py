@@ -41,6 +41,7 @@ urlpatterns = [
     path("bin/<int:position>/pass-back/", bin.pass_back, name="pass_back"),
     path("bin/help/<int:call>/end/", bin.end_help, name="end_help"),
     path("bin/shelf/<int:place>/take-back/", bin.take_back, name="take_back"),
+    path("bin/absences/<int:absence>/cancel/", bin.cancel_absence, name="cancel_own_absence"),
     path("bin/undo/", bin.undo_act, name="undo"),
     path("attachments/to/<path:reference>/", attachments.attach, name="attach"),
     path("attachments/<int:attachment>/", attachments.content, name="attachment"),

@@ -50,6 +50,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='file',
+            index=models.Index(condition=models.Q(('state', 'waiting'), ('weight__gt', 1)), fields=['team'], name='hard_files'),
+        ),
+        migrations.AddIndex(
+            model_name='file',
             index=models.Index(condition=models.Q(('state', 'waiting'), ('was_passed_back', True)), fields=['team'], name='passed_back_files'),
         ),
         migrations.RunSQL(MARK_WHAT_WAS_PASSED_BACK, migrations.RunSQL.noop),
