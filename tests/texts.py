@@ -4,9 +4,11 @@ Texts are taken out of Python and templates with Babel, which reads templates as
 `templatize`; so no machine needs GNU gettext. Compiled catalogues are committed beside what they are made from.
 """
 
+import gettext
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +18,13 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
+from django.test import override_settings
+from django.utils.translation import trans_real
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
+FRENCH = LOCALE / "fr" / "LC_MESSAGES" / "django.po"
 SOURCES = ("backoffice", "dispatch", "skills", "templates")
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None),
@@ -28,6 +33,7 @@ KEYWORDS = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 WIDTH = 120
+LISTED = 20
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 HEADER = (
     "# {language}: the texts of Threeslot. `make messages` keeps them in step with pages and code; translate them here."
@@ -82,14 +88,16 @@ def update(path: Path) -> Catalog:
 
 
 def written(catalog: Catalog) -> bytes:
-    """Without places and dates, which would change with every line of code."""
+    """Without lines and dates, which would change with everything that is done to the code."""
     file = BytesIO()
-    write_po(file, catalog, width=WIDTH, no_location=True, sort_output=True, omit_header=False)
+    write_po(file, catalog, width=WIDTH, include_lineno=False, sort_output=True)
     return re.sub(rb'^"(POT-Creation|PO-Revision)-Date:.*\n', b"", file.getvalue(), flags=re.MULTILINE)
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """The same bytes whenever it is done."""
+    """The same bytes whenever it is done. What is not translated yet is left to the language of the sources."""
+    for message in [each for each in catalog if each.id and not all(_forms(each))]:
+        catalog.delete(message.id, message.context)
     catalog.creation_date = catalog.revision_date = LONG_AGO
     file = BytesIO()
     write_mo(file, catalog)
@@ -156,36 +164,50 @@ def _key(message: Message) -> tuple[str | None, str]:
     return context.decode() if isinstance(context, bytes) else context, _forms_of_id(message)[0]
 
 
-def bracketed(folder: Path, language: str) -> None:
-    """A catalogue in which every text of ours and of Django's is itself in brackets: what has none was not translated."""
-    catalog = in_the_sources()
-    for path in sorted(Path(django.__file__).parent.glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
-        with path.open("rb") as file:
-            for each in read_mo(file):
-                if each.id:
-                    catalog.add(each.id, context=_key(each)[0])
-    marked = Catalog(locale=language)
-    for each in catalog:
-        if each.id:
-            forms = [f"⟦{form}⟧" for form in _forms_of_id(each)]
-            marked.add(each.id, forms if each.pluralizable else forms[0], context=each.context)
+@contextmanager
+def in_brackets(folder: Path, *, language: str) -> Iterator[None]:
+    """Inside, every text of ours and of Django's is in that language itself in brackets: what has none was not translated."""
     path = folder / language / "LC_MESSAGES" / "django.mo"
     path.parent.mkdir(parents=True)
-    path.write_bytes(compiled(marked))
+    path.write_bytes(compiled(_bracketed(language)))
+    with override_settings(LOCALE_PATHS=[folder]):
+        _forget_catalogues()
+        try:
+            yield
+        finally:
+            _forget_catalogues()
 
 
-def main(arguments: Iterable[str]) -> int:
-    failed = 0
-    paths = catalogues() or [LOCALE / "fr" / "LC_MESSAGES" / "django.po"]
-    for path in paths:
+def _bracketed(language: str) -> Catalog:
+    found = {_key(each): each for each in in_the_sources() if each.id}
+    for path in sorted(Path(django.__file__).parent.glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
+        with path.open("rb") as file:
+            found |= {_key(each): each for each in read_mo(file) if each.id}
+    catalog = Catalog(locale=language)
+    for (context, _), each in found.items():
+        forms = [f"⟦{form}⟧" for form in _forms_of_id(each)]
+        catalog.add(each.id, forms if each.pluralizable else forms[0], context=context)
+    return catalog
+
+
+def _forget_catalogues() -> None:
+    gettext._translations = {}  # type: ignore[attr-defined]
+    trans_real._translations = {}
+    trans_real._default = None
+
+
+def main(arguments: Collection[str]) -> int:
+    """Bring the catalogues up to date, unless only asked to `--check`; say what is left to do, and 1 if there is anything."""
+    to_do = []
+    for path in catalogues() if "--check" in arguments else catalogues() or [FRENCH]:
         if "--check" not in arguments:
             path.with_suffix(".mo").write_bytes(compiled(update(path)))
-        elif not path.exists():
-            continue
-        found = troubles(path)
-        failed += len(found)
-        print(*(f"{path.relative_to(ROOT)}: {each}" for each in found), sep="\n")
-    return failed and 1
+        to_do += [f"{path.relative_to(ROOT)}: {each}" for each in troubles(path)]
+    for each in to_do[:LISTED]:
+        print(each)
+    if len(to_do) > LISTED:
+        print(f"... and {len(to_do) - LISTED} more")
+    return 1 if to_do else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Every text can be translated, and in every language there is each of them is."""
 
-import gettext
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -11,7 +10,6 @@ import pytest
 import time_machine
 from django.db import transaction
 from django.test import Client
-from django.utils.translation import trans_real
 
 from skills.models import Worker
 from tests import texts, visits
@@ -34,20 +32,10 @@ def test_a_catalogue_is_complete_and_compiled(path: Path):
 
 
 @pytest.fixture
-def bracketed(settings, tmp_path: Path) -> Iterator[None]:
-    """French is our own texts in brackets."""
-    texts.bracketed(tmp_path / "locale", "fr")
-    settings.LOCALE_PATHS = [tmp_path / "locale"]
+def in_brackets(settings, tmp_path: Path) -> Iterator[None]:
     settings.ATTACHMENTS_DIR = str(tmp_path / "attachments")
-    _forget_catalogues()
-    yield
-    _forget_catalogues()
-
-
-def _forget_catalogues() -> None:
-    gettext._translations = {}
-    trans_real._translations = {}
-    trans_real._default = None
+    with texts.in_brackets(tmp_path / "locale", language="fr"):
+        yield
 
 
 def untranslated(page: str) -> set[str]:
@@ -69,7 +57,7 @@ def said(page: str) -> list[str]:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("bracketed")
+@pytest.mark.usefixtures("in_brackets")
 @pytest.mark.parametrize("role", ROLES)
 def test_every_text_of_every_page_can_be_translated(role: str):
     with time_machine.travel(LATER, tick=False):
