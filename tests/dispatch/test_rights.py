@@ -267,6 +267,8 @@ def test_no_page_tells_how_much_somebody_else_has_done(busy: Office):
         for other, number in SO_MANY.items():
             giving_away = [address for address, text in told[role].items() if re.search(rf"\b{number}\b", text)]
             assert role == other or giving_away == [], f"{role} is told how much {other} has done"
+    for role, number in SO_MANY.items():
+        assert re.search(rf"\b{number}\b", told[role]["/bin/"]), "one's own is there for oneself"
     for role in (visits.WORKER, visits.MANAGER, WALL):
         assert re.search(rf"\b{IN_ALL}\b", told[role]["/board/<team>/"]), (
             "what the team has done is there for everybody"
