@@ -37,9 +37,13 @@ FROM dispatch_tally WHERE team_id = %(team)s AND (kind = 'waiting' OR quarter_at
 
 @dataclass(frozen=True)
 class Help:
-    """An open help call on a file in a slot; `came` is who came to help, empty while nobody has."""
+    """An open help call on a file in a slot; `came` is who came to help, empty while nobody has.
+
+    It `stops` its file where this person called; a call because the file was passed back twice (R14) stops nobody.
+    """
 
     call_id: int
+    stops: bool
     reason: str
     raised_at: datetime
     came: str
@@ -82,6 +86,10 @@ class Held:
     @property
     def is_in_hand(self) -> bool:
         return self.in_hand_for is not None
+
+    @property
+    def is_stuck(self) -> bool:
+        return self.help is not None and self.help.stops
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     slots = _slots(worker, bin_size=queue.bin_size)
     held = _in_order(slots, queue=queue, now=now)
     file_of = {slot.file.pk: slot.file for slot in slots if slot.file}
-    front = next((each for each in held if each.help is None), None)
+    front = next((each for each in held if not each.is_stuck), None)
     return MyBin(
         team=queue.team.name,
         now=now,
@@ -160,7 +168,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,
         size=len(slots),
         front=front,
-        others=tuple(sorted((each for each in held if each is not front), key=lambda each: each.help is not None)),
+        others=tuple(sorted((each for each in held if each is not front), key=lambda each: each.is_stuck)),
         shelf=_shelf(worker, now=now),
         shelf_limit=queue.shelf_limit,
         wake_choices=wake_choices(calendar, now=now),
@@ -191,6 +199,7 @@ def _help(files: list[File], *, now: datetime) -> dict[int, Help]:
     return {
         call.file_id: Help(
             call_id=call.pk,
+            stops=call.worker_id is not None,
             reason=call.reason,
             raised_at=call.raised_at.astimezone(now.tzinfo),
             came=call.answered_by.get_short_name() if call.answered_by else "",

@@ -88,7 +88,7 @@ def improvement(worker: Worker, team: Team, *, now: datetime) -> Improvement:
         other_skills=tuple(each.kind for each in waiting if not each.is_able),
         withheld=tuple(each.kind for each in waiting if each.is_able and each.fits and not each.may_come),
         too_long=tuple(each.kind for each in waiting if each.is_able and not each.fits),
-        to_learn=tuple(each.kind for each in found if not each.is_able)[:SHOWN],
+        to_learn=tuple(each.kind for each in found if not each.is_able and each.kind.needs)[:SHOWN],
         calls=_calls(worker, team),
         causes=tuple(andon.recurring_causes(team.pk, now=now).items())[:SHOWN],
     )

@@ -153,6 +153,7 @@ function signInAgain(url, leave) {
     leave();
     return false;
   }
+  if (isSignedOut) return true; // said once is enough
   showTrouble("signedOut");
   isSignedOut = true;
   const trouble = document.getElementById("trouble");
@@ -185,6 +186,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
+  if (!ctx) return;
   ctx.hadFocus = ctx.target instanceof Element && ctx.target.contains(document.activeElement);
   ctx.saidBefore = ctx.target?.dataset?.say;
 });
@@ -193,7 +195,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx?.target instanceof Element) {
     newest.set(ctx.target, performance.now());
-    if (ctx.request?.method === "POST" && ctx.response?.raw?.ok) for (const opener of shownNow(ctx.target)?.querySelectorAll("details.opener[open]") ?? []) opener.open = false;
+    if (ctx.request?.method === "POST" && ctx.response?.raw?.ok) ctx.sourceElement?.closest?.("details.opener")?.removeAttribute("open");
     if (ctx.request?.method === "POST" || ctx.hadFocus) focusAfter(ctx);
     if (ctx.request?.method === "GET") sayWhatChanged(ctx);
   }
@@ -211,9 +213,13 @@ const shownNow = (target) => (target.isConnected ? target : document.getElementB
 // is missing, it goes on from that.
 function focusAfter({ target, response }) {
   const shown = shownNow(target);
-  if (response?.raw?.status === 422) return (shown?.querySelector("[aria-invalid=true]") ?? shown?.querySelector("[data-after]"))?.focus();
+  const after = shown?.querySelector("[data-after]");
+  if (response?.raw?.status === 422) {
+    (shown?.querySelector("[aria-invalid=true]") ?? after)?.focus();
+    return;
+  }
   const active = document.activeElement;
-  if (!active || active === document.body || active.disabled || !active.checkVisibility()) shown?.querySelector("[data-after]")?.focus({ preventScroll: true });
+  if (!active || active === document.body || active.disabled || !active.checkVisibility()) after?.focus({ preventScroll: true });
 }
 
 // What a look of its own found, told politely: the text in data-say, where it is another one than before.

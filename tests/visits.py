@@ -102,7 +102,13 @@ def new_office() -> Office:
     places = {WORKER: _shelve(ada), TEACHER: _shelve(tess)}
     started = {WORKER: start_next(ada), TEACHER: start_next(tess)}
     flow.away(wanda, by=lea, now=NOW)
-    planned = {role: _absence(people[role]) for role in (WORKER, TEACHER)}
+    absence = absences.plan(
+        ada, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), note="at the dentist"
+    )
+    absent = {
+        WORKER: absence.pk,
+        TEACHER: absences.plan(tess, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4)).pk,
+    }
     logged = {role: _log(claim, by=people[role]) for role in (ASSISTANT, LEADER)}
     papers = {role: _attach(logged[ASSISTANT], by=people[role]) for role in (ASSISTANT, WORKER)}
     imports = {role: _import(people[role]) for role in (ASSISTANT, LEADER)}
@@ -113,7 +119,7 @@ def new_office() -> Office:
         "team": team.slug,
         "username": ada.username,
         "call": calls[WORKER].pk,
-        "absence": planned[WORKER],
+        "absence": absence.pk,
         "position": 1,
         "place": places[WORKER],
         "reference": logged[ASSISTANT].reference,
@@ -122,8 +128,8 @@ def new_office() -> Office:
     }
     own: dict[tuple[str, str], dict[str, Visit]] = {
         ("/bin/help/<call>/end/", "POST"): {role: Visit({"call": calls[role].pk}) for role in calls},
+        ("/bin/absences/<absence>/cancel/", "POST"): {role: Visit({"absence": absent[role]}) for role in absent},
         ("/bin/shelf/<place>/take-back/", "POST"): {role: Visit({"place": places[role]}) for role in places},
-        ("/bin/absences/<absence>/cancel/", "POST"): {role: Visit({"absence": planned[role]}) for role in planned},
         ("/bin/undo/", "POST"): {role: Visit(sent={"event": started[role]}) for role in started},
         ("/board/<team>/undo/", "POST"): {
             TEACHER: Visit(sent={"event": _event("answered", tess)}),
@@ -213,11 +219,6 @@ def _shelve(person: Worker) -> int:
         person, position_in_hand(person), reason="the broker", wake_at=NOW + timedelta(days=2), by=person, now=NOW
     )
     return ShelfPlace.objects.get(worker=person).pk
-
-
-def _absence(person: Worker) -> int:
-    from_then, until = (NOW + timedelta(days=days) for days in (3, 4))
-    return absences.plan(person, starts_at=from_then, ends_at=until, note="at the dentist").pk
 
 
 def _log(claim: FileType, *, by: Worker) -> File:

@@ -279,7 +279,7 @@ def _answer(
     except FILE_IS_STILL_THERE as refused:
         return _page(request, notice=str(refused), typed=typed, status=409)
     except (flow.Refused, moves.QueueMissing) as refused:
-        return _page(request, notice=str(refused), wrote=typed.reason if typed else "", status=409)
+        return _page(request, notice=str(refused), wrote=(typed.reason or typed.note) if typed else "", status=409)
     _person(request).refresh_from_db(fields=["is_present", "away_until"])
     said = said % {"reference": request.POST.get("reference", "")}
     event = undo.act_of(_person(request), kind=kind, file=file_shown(request.POST), at=now) if kind else None
@@ -342,7 +342,7 @@ def _improvement(shown: MyBin | None, person: Worker) -> Improvement | None:
 
 def _causes(shown: MyBin | None, person: Worker) -> list[str]:
     """What help calls ended with lately, to choose from; asked only where one is to be ended."""
-    if shown is None or person.team_id is None or not any(each.help for each in shown.others):
+    if shown is None or person.team_id is None or not any(each.is_stuck for each in shown.others):
         return []
     return andon.recent_causes(person.team_id)
 

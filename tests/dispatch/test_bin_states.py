@@ -116,6 +116,24 @@ def test_a_bin_of_five_and_a_slot_that_goes_with_its_file(page, ada, team):
     assert (my_bin(ada, now=NOW).size, len(my_bin(ada, now=NOW).empty)) == (4, 0)
 
 
+def test_r14_a_file_that_was_passed_back_twice_is_worked_in_its_turn(client, team):
+    """The help call is about the file and stops nobody; hidden behind the next one, it would stop the whole bin."""
+    [file] = office.log(office.file_type("Claim", team), 1)
+    for name in ("Ben", "Cid"):
+        worker = office.worker(name, team)
+        flow.pass_back(worker, 1, reason="not mine", by=worker, now=NOW)
+    office.log(office.file_type("Letter", team), 2)
+    dot = office.worker("Dot", team)
+    assert HelpCall.objects.get(ended_at=None).file == file
+    client.force_login(dot)
+    answer = client.get("/bin/")
+    assert my_bin(dot, now=NOW).front.reference == file.reference
+    assert "It was passed back twice, so help is called for it. You may work it all the same." in text(answer)
+    position = Slot.objects.get(file=file).position
+    assert client.post(f"/bin/{position}/start/", form_of(dot, position)).status_code == 303
+    assert my_bin(dot, now=NOW).front.is_in_hand
+
+
 # --- Undo is offered for these, too
 
 
