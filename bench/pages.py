@@ -52,12 +52,18 @@ class Browser:
 
     def first_byte(self, path: str) -> tuple[int, float]:
         """Status, and seconds until the answer began. Whatever it is; cookies stay as they are."""
+        if self.connection.sock is None:
+            self.connection.connect()
         began = time.perf_counter()
         self.connection.request("GET", path, headers=self._cookies())
         answer = self.connection.getresponse()
         seconds = time.perf_counter() - began
         answer.read()
         return answer.status, seconds
+
+    def rest(self) -> None:
+        """The next request has a connection of its own: a server hangs up on who says nothing for some seconds."""
+        self.connection.close()
 
     def stream(self, path: str, *, until: bytes) -> tuple[float, float]:
         """Seconds until the first byte of a stream, and until the end of the first event with such a line. Then it is left."""

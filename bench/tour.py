@@ -160,36 +160,54 @@ def statements(scene: Scene, name: str) -> int:
 # --- How long it takes ---------------------------------------------------------------------------------------------------------
 
 
-def only_pages(all_of_them: list[Visit], browser: pages.Browser, stranger: pages.Browser) -> list[Visit]:
+@dataclass(frozen=True)
+class Visitors:
+    """Somebody who is signed in, and a stranger."""
+
+    person: pages.Browser
+    stranger: pages.Browser
+
+    def of(self, visit: Visit) -> pages.Browser:
+        browser = self.stranger if visit.by_a_stranger else self.person
+        browser.rest()
+        return browser
+
+
+def only_pages(all_of_them: list[Visit], visitors: Visitors) -> list[Visit]:
     """Each is asked for once. Raises AssertionError for what answers neither with a page nor as an act does."""
-    answers = {each: (stranger if each.by_a_stranger else browser).first_byte(each.path) for each in all_of_them}
+    answers = {each: visitors.of(each).first_byte(each.path)[0] for each in all_of_them}
     wrong = [
         f"{each.name}: {status}"
-        for each, (status, _) in answers.items()
+        for each, status in answers.items()
         if status not in (200, 302, 303, 405)
         and not (status == 403 and each.name.startswith(ADMINISTRATION))  # what nobody may do there
     ]
     assert not wrong, f"No page and no act: {'; '.join(wrong)}"
-    return [each for each, (status, _) in answers.items() if status == 200]
+    return [each for each, status in answers.items() if status == 200]
 
 
 def measure(scene: Scene, browser: pages.Browser, *, rounds: int, times: int) -> list[Line]:
     """A line for each page of ours, and one for the slowest of the administration."""
-    stranger = pages.Browser(browser.connection.port)
-    there = only_pages(visits(scene), browser, stranger)
+    visitors = Visitors(browser, pages.Browser(browser.connection.port))
+    there = only_pages(visits(scene), visitors)
     found: dict[str, list[Round]] = {"empty": []}
     for _ in range(rounds):
-        found["empty"].append(measured.of([browser.first_byte("/healthz")[1] for _ in range(times * 5)]))
+        browser.rest()
+        found["empty"].append(_round(browser, "/healthz", times=times * 5))
         for each in there:
-            by = stranger if each.by_a_stranger else browser
-            found.setdefault(each.name, []).append(measured.of([by.first_byte(each.path)[1] for _ in range(times)]))
+            found.setdefault(each.name, []).append(_round(visitors.of(each), each.path, times=times))
         for kind, seconds in streams(scene, browser, times=times).items():
             found.setdefault(kind, []).append(measured.of(seconds))
     return _lines(found)
 
 
+def _round(browser: pages.Browser, path: str, *, times: int) -> Round:
+    return measured.of([browser.first_byte(path)[1] for _ in range(times)])
+
+
 def board(scene: Scene, browser: pages.Browser, *, times: int) -> Round:
-    return measured.of([browser.first_byte(f"/board/{scene.team}/")[1] for _ in range(times)])
+    browser.rest()
+    return _round(browser, f"/board/{scene.team}/", times=times)
 
 
 def streams(scene: Scene, browser: pages.Browser, *, times: int) -> dict[str, list[float]]:
