@@ -256,7 +256,7 @@ class Bench:
         places.use(places.LARGE)
         scene = self.scenes[places.LARGE]
         with pages.web(places.LARGE, scene.person) as browser:
-            return tour.measure(scene, browser, rounds=5, times=5)
+            return tour.measure(scene, browser, rounds=5, times=3)
 
     def _searches(self) -> list[Line]:
         _say("Search")
