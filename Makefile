@@ -2,13 +2,14 @@
 # make test   every test, on real servers and a real browser
 # make check  linter, formatter, types, import rules, templates, migrations
 # make bench  the benchmarks; writes var/bench.json
+# make messages  bring the translations in locale/ in step with pages and code, and compile them
 # make lock   remake requirements/*.txt from *.in (UPGRADE=--upgrade takes newer versions)
 # make clean  remove what set-up and tests made; var/ stays
 
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help run test check bench lock clean again
+.PHONY: help run test check bench messages lock clean again
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -28,6 +29,7 @@ check: .venv/test.stamp
 	@$(PY) -m djlint --quiet --lint templates
 	@$(PY) manage.py check --fail-level WARNING
 	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) -m tests.texts --check || { echo "Translate these in locale/, then: make messages"; exit 1; }
 
 bench: .venv/run.stamp
 	@$(PY) bench/run.py
@@ -58,6 +60,9 @@ echo "Making .venv with $$($(PYTHON) -V)"; \
 rm -rf .venv; \
 $(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }; }
 endef
+
+messages: .venv/test.stamp
+	@$(PY) -m tests.texts
 
 lock: .venv/test.stamp
 	@cd requirements && for name in run test; do \

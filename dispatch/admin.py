@@ -111,12 +111,7 @@ class WorkerAdmin(UserAdmin):
         if {"team", "roles", "is_active"} & set(form.changed_data):
             before = Worker.objects.get(pk=obj.pk)
             if before.team_id is not None:
-                flow.away(
-                    before,
-                    note=str(_("changed by an administrator")),
-                    by=_person(request),
-                    now=timezone.now(),
-                )
+                flow.away(before, by=_person(request), now=timezone.now())
         changed = [name for name in form.cleaned_data if name in form.changed_data and name != "leads"]
         obj.save(update_fields=[*changed, "is_staff", "is_superuser"])  # not what the page cannot change, like presence
 

@@ -1,9 +1,7 @@
 """Forms of the administration for what promises are made of: work calendars and agreements, written as people write them."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 import holidays
 from django import forms
@@ -14,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from holidays.registry import COUNTRIES
 
-from dispatch import hours
+from dispatch import hours, zones
 from dispatch.models import Agreement, WorkCalendar
 from dispatch.timetables import OFFICE_HOURS, Timetable, timetable_of
 
@@ -44,14 +42,8 @@ def _weekday(number: int) -> WrittenField:
     return WrittenField(read=hours.read_day, write=hours.write_day, label=WEEKDAYS[number], widget=wide)
 
 
-@cache
 def _zones() -> Choices:
-    """The zones of places, and UTC; the other names are synonyms."""
-    return [(name, name) for name in sorted(available_timezones()) if name == "UTC" or _is_place(name)]
-
-
-def _is_place(name: str) -> bool:
-    return "/" in name and not name.startswith(("Etc/", "SystemV/", "US/", "posix/", "right/"))
+    return [(name, name) for name in zones.places()]
 
 
 def _countries() -> Choices:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import flow, moves
 from dispatch.acts import act
-from dispatch.models import Event, HelpCall, Queue
+from dispatch.models import Event, Gone, HelpCall, Queue
 from skills.models import Level, Worker
 
 RECENT = 40  # help calls whose causes are offered again
@@ -40,7 +40,7 @@ def stuck(
         raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
     if flow.stuck_file(worker) is not None:
         raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
-    flow.end_help([slot.file_id], cause=_("called for again"), by=by, now=now)
+    flow.end_help([slot.file_id], cause=Gone.CALLED_AGAIN, by=by, now=now)
     moves.lay_down(slot.slot_id)
     moves.note(slot.file_id, kind=Event.Kind.STUCK, by_id=by.pk, cause=reason[:300], now=now)
     return HelpCall.objects.create(
@@ -84,16 +84,11 @@ def who_can_help(call: HelpCall) -> list[Worker]:
 
 def recent_causes(team_id: int) -> list[str]:
     """What help calls of this team ended with lately, as people wrote it, each once; the latest first."""
-    ended = HelpCall.objects.filter(team=team_id, ended_at__isnull=False).exclude(cause__in=ended_by_itself())
+    ended = HelpCall.objects.filter(team=team_id, ended_at__isnull=False).exclude(cause__in=list(Gone))
     found: dict[str, str] = {}
     for cause in ended.order_by("-ended_at").values_list("cause", flat=True)[:RECENT]:
         found.setdefault(cause.casefold(), cause)
     return list(found.values())
-
-
-def ended_by_itself() -> list[str]:
-    """What a help call ends with when its file has left: no cause of anything."""
-    return [_("passed back"), _("away"), _("withdrawn"), _("shelved"), _("undone"), _("done"), _("called for again")]
 
 
 def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
@@ -105,7 +100,7 @@ def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
         since -= timedelta(days=1)
         days += calendar.is_working_day(calendar.local_day(since))
     ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now)
-    told = ended.exclude(cause__in=ended_by_itself()).order_by("ended_at").values_list("cause", flat=True)
+    told = ended.exclude(cause__in=list(Gone)).order_by("ended_at").values_list("cause", flat=True)
     times: Counter[str] = Counter()
     spelled: dict[str, str] = {}
     for cause in told:

@@ -1,19 +1,23 @@
-"""What a person's bin page shows: plain values, seven statements at most, whatever the number of files."""
+"""What a person's bin page shows: plain values, eight statements, whatever the number of files.
+
+One fewer for each of checklist and story where no file is to be worked, one more where a receipt speaks of colleagues.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from dispatch import moves, receipts
+from dispatch import moves, stories
 from dispatch.calendars import Calendar
-from dispatch.models import ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
+from dispatch.models import UNDONE, WRITTEN_BY_NOBODY, ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
+from dispatch.weeks import MyWeek, my_week
 from skills.models import Worker, short_name
 
 QUARTER = 900  # seconds, as the tallies count
+AT_A_GLANCE = 12  # acts of a file; the whole way is on its page
 
 # The team's day out of its tallies, defined as on the board. The quarter of an hour that is going on is looked up exactly in the
 # index of waiting files, and what colleagues hold is counted in their slots.
@@ -33,9 +37,13 @@ FROM dispatch_tally WHERE team_id = %(team)s AND (kind = 'waiting' OR quarter_at
 
 @dataclass(frozen=True)
 class Help:
-    """An open help call on a file in a slot; `came` is who came to help, empty while nobody has."""
+    """An open help call on a file in a slot; `came` is who came to help, empty while nobody has.
+
+    It `stops` its file where this person called; a call because the file was passed back twice (R14) stops nobody.
+    """
 
     call_id: int
+    stops: bool
     reason: str
     raised_at: datetime
     came: str
@@ -72,20 +80,32 @@ class Held:
     here: timedelta
     in_hand_for: timedelta | None
     is_overdue: bool
+    is_beyond: bool  # the team's bins are smaller by now: this slot goes with its file
     help: Help | None
 
     @property
     def is_in_hand(self) -> bool:
         return self.in_hand_for is not None
 
+    @property
+    def is_stuck(self) -> bool:
+        return self.help is not None and self.help.stops
+
 
 @dataclass(frozen=True)
 class Story:
-    """What this person should know of the file's way here. `passed_back` and `notes` are (who, said), oldest first."""
+    """What this person should know of the file's way here. `passed_back` and `notes` are (who, said), oldest first; `lines` are
+    its time line as this person may read it, the latest first and no more than are read at a glance."""
 
     why: str
     passed_back: tuple[tuple[str, str], ...]
     notes: tuple[tuple[str, str], ...]
+    lines: tuple[stories.Line, ...]
+    acts: int  # in the whole time line
+
+    @property
+    def is_cut(self) -> bool:
+        return self.acts > len(self.lines)
 
 
 @dataclass(frozen=True)
@@ -112,7 +132,7 @@ class MyBin:
     now: datetime
     is_present: bool
     away_until: datetime | None
-    size: int
+    size: int  # slots, without those that go as soon as they are empty
     front: Held | None  # in hand, or the next one to take in hand; never one that waits for help
     others: tuple[Held, ...]  # oldest first, and after them what waits for help
     shelf: tuple[Shelved, ...]  # the first to wake first
@@ -121,6 +141,7 @@ class MyBin:
     checklist: tuple[tuple[int, str], ...]
     story: Story | None
     today: TeamToday
+    week: MyWeek
 
     @property
     def has_slots(self) -> bool:
@@ -136,9 +157,10 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     queue = Queue.objects.select_related("team", "calendar__current").get(team=worker.team_id)
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
-    slots = list(Slot.objects.filter(bin=worker.pk).select_related("file__file_type", "file__customer"))
-    held = _in_order(slots, calendar=calendar, now=now)
-    front = next((each for each in held if each.help is None), None)
+    slots = _slots(worker, bin_size=queue.bin_size)
+    held = _in_order(slots, queue=queue, now=now)
+    file_of = {slot.file.pk: slot.file for slot in slots if slot.file}
+    front = next((each for each in held if not each.is_stuck), None)
     return MyBin(
         team=queue.team.name,
         now=now,
@@ -146,22 +168,29 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,
         size=len(slots),
         front=front,
-        others=tuple(sorted((each for each in held if each is not front), key=lambda each: each.help is not None)),
+        others=tuple(sorted((each for each in held if each is not front), key=lambda each: each.is_stuck)),
         shelf=_shelf(worker, now=now),
         shelf_limit=queue.shelf_limit,
         wake_choices=wake_choices(calendar, now=now),
         checklist=_checklist(front),
-        story=_story(front) if front else None,
+        story=_story(file_of[front.file_id], reader=worker, zone=calendar.zone) if front else None,
         today=_team_today(queue, calendar=calendar, now=now),
+        week=my_week(worker, calendar=calendar, now=now),
     )
 
 
-def _in_order(slots: Iterable[Slot], *, calendar: Calendar, now: datetime) -> list[Held]:
+def _slots(worker: Worker, *, bin_size: int) -> list[Slot]:
+    """Those of the bin. One beyond the team's size holds a file, or it is gone already."""
+    slots = Slot.objects.filter(bin=worker.pk).select_related("file__file_type", "file__customer")
+    return [slot for slot in slots if slot.file_id or slot.position <= bin_size]
+
+
+def _in_order(slots: Iterable[Slot], *, queue: Queue, now: datetime) -> list[Held]:
     """The file in hand first, then the oldest, as R10 has it."""
     filled = [(slot, slot.file) for slot in slots if slot.file]
     filled.sort(key=lambda pair: (not pair[0].in_hand, pair[0].filled_at, pair[0].position))
     calls = _help([file for _slot, file in filled], now=now)
-    return [_held(slot, file, calls.get(file.pk), calendar=calendar, now=now) for slot, file in filled]
+    return [_held(slot, file, calls.get(file.pk), queue=queue, now=now) for slot, file in filled]
 
 
 def _help(files: list[File], *, now: datetime) -> dict[int, Help]:
@@ -170,6 +199,7 @@ def _help(files: list[File], *, now: datetime) -> dict[int, Help]:
     return {
         call.file_id: Help(
             call_id=call.pk,
+            stops=call.worker_id is not None,
             reason=call.reason,
             raised_at=call.raised_at.astimezone(now.tzinfo),
             came=call.answered_by.get_short_name() if call.answered_by else "",
@@ -198,7 +228,8 @@ def wake_choices(calendar: Calendar, *, now: datetime) -> tuple[tuple[str, datet
     return tuple((name, calendar.start_of_work(day).astimezone(now.tzinfo)) for day, name in sorted(named.items()))
 
 
-def _held(slot: Slot, file: File, call: Help | None, *, calendar: Calendar, now: datetime) -> Held:
+def _held(slot: Slot, file: File, call: Help | None, *, queue: Queue, now: datetime) -> Held:
+    calendar = queue.calendar.hours()
     return Held(
         position=slot.position,
         file_id=file.pk,
@@ -215,6 +246,7 @@ def _held(slot: Slot, file: File, call: Help | None, *, calendar: Calendar, now:
         here=calendar.working_time_between(slot.filled_at or now, now),
         in_hand_for=calendar.working_time_between(slot.started_at, now) if slot.started_at else None,
         is_overdue=file.due_at < now,
+        is_beyond=slot.position > queue.bin_size,
         help=call,
     )
 
@@ -225,33 +257,32 @@ def _checklist(front: Held | None) -> tuple[tuple[int, str], ...]:
     return tuple(ChecklistItem.objects.filter(file_type=front.file_type_id).values_list("pk", "text"))
 
 
-def _story(front: Held) -> Story:
-    kinds = [Event.Kind.FILLED, Event.Kind.PASSED_BACK, Event.Kind.RETURNED]
-    found = list(
-        Event.objects.filter(file=front.file_id, kind__in=kinds)
-        .order_by("pk")
-        .values_list("kind", "cause", "by__name", "receipt")
-    )
-    filled_by = [(cause, receipt) for kind, cause, _who, receipt in found if kind == Event.Kind.FILLED]
+def _story(file: File, *, reader: Worker, zone: str) -> Story:
+    events = stories.events_of(file)
+    lines = stories.way(file, events, reader=reader, zone=ZoneInfo(zone))
+    said = [(each.kind, short_name(each.by.name) if each.by else "", each.cause) for each in reversed(events)]
     return Story(
-        why=_why(*filled_by[-1]) if filled_by else "",
-        passed_back=tuple(
-            (short_name(who or ""), said) for kind, said, who, _ in found if kind == Event.Kind.PASSED_BACK
-        ),
+        why=_why(events, lines),
+        passed_back=tuple((who, reason) for kind, who, reason in said if kind == Event.Kind.PASSED_BACK),
         notes=tuple(
-            (short_name(who or ""), said)
-            for kind, said, who, _ in found
-            if kind == Event.Kind.RETURNED and said != "away"
+            (who, note) for kind, who, note in said if kind == Event.Kind.RETURNED and note not in WRITTEN_BY_NOBODY
         ),
+        lines=lines[:AT_A_GLANCE],
+        acts=len(lines),
     )
 
 
-def _why(cause: str, facts: dict[str, Any] | None) -> str:
+def _why(events: list[Event], lines: tuple[stories.Line, ...]) -> str:
     """The receipt of the refill in words; an act of a person that was taken back, and what is older than receipts, have none."""
-    receipt = receipts.read(facts)
-    if receipt is None:
-        return _("it came back when something was undone.") if cause == "undone" else _("it was first in order.")
-    return receipt.words(receipts.names_in([receipt]))
+    came = next(
+        ((each, line) for each, line in zip(events, lines, strict=True) if each.kind == Event.Kind.FILLED), None
+    )
+    if came is None:
+        return ""
+    event, line = came
+    return line.detail or (
+        _("it came back when something was undone.") if event.cause == UNDONE else _("it was first in order.")
+    )
 
 
 def _team_today(queue: Queue, *, calendar: Calendar, now: datetime) -> TeamToday:

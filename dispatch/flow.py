@@ -8,16 +8,19 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dispatch import agreements, moves
 from dispatch.acts import act
 from dispatch.models import (
+    LEFT,
     Bin,
     ChecklistItem,
     Customer,
     Event,
     File,
     FileType,
+    Gone,
     HelpCall,
     PassBack,
     Queue,
@@ -219,7 +222,7 @@ def mark_done(
     if confirmed is not None:
         _insist_on_checklist(slot, confirmed)
     if slot.has_help_call:
-        end_help([slot.file_id], cause=_("done"), by=by, now=now)
+        end_help([slot.file_id], cause=Gone.DONE, by=by, now=now)
     following = first_doable(worker.pk, terms=terms, now=now) if slot.position <= terms.bin_size else None
     file_id, receipt = following or (None, None)
     moves.finish(slot, following=file_id, receipt=receipt, by_id=by.pk, right=right_first_time, now=now)
@@ -249,7 +252,7 @@ def pass_back(
         worker=worker,
         defaults={"reason": reason[:200], "at": now},
     )
-    end_help([slot.file_id], cause=_("passed back"), by=by, now=now)
+    end_help([slot.file_id], cause=Gone.PASSED_BACK, by=by, now=now)
     moves.give_back([slot], kind=Event.Kind.PASSED_BACK, by_id=by.pk, cause=reason[:300], now=now)
     File.objects.filter(pk=slot.file_id, kept_for=worker).update(kept_for=None, kept_until=None)
     _call_for_help_if_passed_back_again(slot, reason=reason, now=now)
@@ -276,9 +279,9 @@ def away(
     held = moves.held_by(worker.pk)
     if held:
         HelpCall.objects.filter(worker=worker, ended_at=None).update(
-            ended_at=now, ended_by=by or worker, cause=_("away")
+            ended_at=now, ended_by=by or worker, cause=Gone.AWAY
         )
-        by_id, cause = by.pk if by else None, note[:300] or "away"
+        by_id, cause = by.pk if by else None, note[:300] or LEFT
         moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
     File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
     if left:
@@ -314,7 +317,7 @@ def withdraw(file: File, *, reason: str, by: Worker, now: datetime) -> None:
     if file.state in (State.DONE, State.WITHDRAWN):
         raise AlreadyEnded(_("%(reference)s has ended already.") % {"reference": file.reference})
     slot = Slot.objects.filter(file=file).first()
-    end_help([file.pk], cause=_("withdrawn"), by=by, now=now)
+    end_help([file.pk], cause=Gone.WITHDRAWN, by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
     moves.place(
         file.pk, file.state, State.WITHDRAWN, kind=Event.Kind.WITHDRAWN, by_id=by.pk, cause=reason[:300], now=now
@@ -415,10 +418,12 @@ def _call_for_help_if_passed_back_again(slot: moves.Held, *, reason: str, now: d
 def insist_on_expedite_limit(team_id: int, *, limit: int) -> None:
     """Room for one more. Raises ExpediteLimitReached."""
     if moves.open_expedites(team_id) >= limit:
-        raise ExpediteLimitReached(
-            _("%(limit)s expedites are open already, as many as this team allows. Wait until one is done.")
-            % {"limit": limit}
+        text = ngettext(
+            "%(limit)d expedite is open already, as many as this team allows. Wait until it is done.",
+            "%(limit)d expedites are open already, as many as this team allows. Wait until one is done.",
+            limit,
         )
+        raise ExpediteLimitReached(text % {"limit": limit})
 
 
 def _insist_on_checklist(slot: moves.Held, confirmed: Collection[int]) -> None:

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 import django_rq
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -85,7 +86,7 @@ def upload(content: bytes, *, name: str, team: Team | None, by: Worker, now: dat
             _(
                 "This table has %(rows)s rows; at most 100,000 go through this page. Split it, or have an administrator import it."
             )
-            % {"rows": f"{rows:,}"}
+            % {"rows": intcomma(rows)}
         )
     labels = headings.labels(table.header)
     columns = headings.remembered(labels, person=by) or headings.proposed(labels)
@@ -337,7 +338,7 @@ def _attempt(
 def _left_out(rows: int) -> list[str]:
     if not rows:
         return []
-    return [ngettext("%(number)s row is left out.", "%(number)s rows are left out.", rows) % {"number": f"{rows:,}"}]
+    return [ngettext("%(number)s row is left out.", "%(number)s rows are left out.", rows) % {"number": intcomma(rows)}]
 
 
 def _over(state: str, *, now: datetime) -> dict[str, object]:

@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -277,7 +278,7 @@ def _desk(
 def _new_customers(names: list[str]) -> str:
     text = ngettext("%(number)s new customer: %(names)s.", "%(number)s new customers: %(names)s.", len(names))
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return (text % {"number": f"{len(names):,}", "names": shown}).replace("….", "…")
+    return (text % {"number": intcomma(len(names)), "names": shown}).replace("….", "…")
 
 
 def _make_missing_types(names: Names, types: list[FileType], *, team: Team | None) -> list[FileType]:
@@ -292,7 +293,7 @@ def _make_missing_types(names: Names, types: list[FileType], *, team: Team | Non
             missing.setdefault(text.upper(), text)
     if len(missing) > MOST_NEW_TYPES:
         message = _("These rows would make %(number)s new file types. Check that the right column is file_type.")
-        raise TypesNotMade(message % {"number": f"{len(missing):,}"})
+        raise TypesNotMade(message % {"number": intcomma(len(missing))})
     return directory.make_file_types(list(missing.values()), team=team)
 
 
@@ -390,8 +391,10 @@ def _beyond_expedite_limit(team_ids: Collection[int]) -> list[Problem]:
     for line, team_id in new:
         open_now[team_id] += 1
         if open_now[team_id] > limits[team_id]:
-            message = _(
-                "The team allows %(limit)s open expedites; this is one more. Remove the reason, or wait until one is done."
+            message = ngettext(
+                "The team allows %(limit)d open expedite; this is one more. Remove the reason, or wait until it is done.",
+                "The team allows %(limit)d open expedites; this is one more. Remove the reason, or wait until one is done.",
+                limits[team_id],
             )
             problems.append(Problem(line, "expedite_reason", message % {"limit": limits[team_id]}))
     return problems

@@ -88,7 +88,7 @@ WITH finished AS (
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
     SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1
-    FROM finished, unnest(CASE WHEN %(right)s THEN ARRAY['done', 'right'] ELSE ARRAY['done'] END) AS kind
+    FROM finished, LATERAL (VALUES ('done', TRUE), ('right', %(right)s), ('hard', weight > 1)) AS tally(kind, counts) WHERE counts
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
 ), discounted AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM following f
@@ -178,7 +178,7 @@ WITH emptied AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM moved WHERE t.team_id = moved.team_id AND (
         (%(from)s = 'waiting' AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', due_at, 'epoch'))
         OR (%(from)s = 'done' AND t.quarter_at = date_bin('15 minutes', was_done_at, 'epoch')
-            AND (t.kind = 'done' OR (t.kind = 'right' AND was_right)))
+            AND (t.kind = 'done' OR (t.kind = 'right' AND was_right) OR (t.kind = 'hard' AND weight > 1)))
     )
 ), more AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)

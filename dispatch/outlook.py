@@ -33,11 +33,13 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Latest:
-    """A file that this person logged today, instants in its team's zone; `event` while logging it can be undone."""
+    """A file that this person logged today, in their own zone; `now` is in that of the team, whose name is `zone` where its clock
+    shows another time. `event` while logging it can be undone."""
 
     file: File
     logged_at: datetime
     now: datetime
+    zone: str
     event: int | None
 
     @property
@@ -105,16 +107,23 @@ def last_logged(person: Worker) -> list[Event]:
     return list(events.order_by("-pk")[:LATEST])
 
 
-def of_today(events: Iterable[Event], *, now: datetime) -> list[Latest]:
-    """Those of today; what day it is, the team's calendar says."""
+def of_today(events: Iterable[Event], *, by: Worker, now: datetime) -> list[Latest]:
+    """Those of today. What day it is and when they logged it, their own zone says if they chose one, otherwise that of the team;
+    the promise is in that of the team, which is named where the two differ."""
     events = [event for event in events if now - event.at < timedelta(days=1)]
     zones = zones_of({event.team_id for event in events})
     latest = [
-        Latest(event.file, event.at.astimezone(zone), now.astimezone(zone), _undoable(event, now=now))
+        _latest(event, event.file, zone=zones[event.team_id], own=ZoneInfo(by.zone) if by.zone else None, now=now)
         for event in events
-        if event.file and (zone := zones[event.team_id])
+        if event.file
     ]
-    return [each for each in latest if each.logged_at.date() == each.now.date()]
+    return [each for each in latest if each.logged_at.date() == now.astimezone(each.logged_at.tzinfo).date()]
+
+
+def _latest(event: Event, file: File, *, zone: ZoneInfo, own: ZoneInfo | None, now: datetime) -> Latest:
+    logged_at, now_there = event.at.astimezone(own or zone), now.astimezone(zone)
+    differs = logged_at.utcoffset() != event.at.astimezone(zone).utcoffset()
+    return Latest(file, logged_at, now_there, zone.key if differs else "", _undoable(event, now=now))
 
 
 def _undoable(event: Event, *, now: datetime) -> int | None:

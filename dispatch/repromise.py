@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from dispatch import agreements, moves
 from dispatch.acts import act
 from dispatch.flow import ReasonMissing, Refused
-from dispatch.models import OPEN_STATES, Event, File
+from dispatch.models import OPEN_STATES, UNDONE, Event, File
 from skills.models import Worker
 
 FILES_AT_ONCE = 500  # so that a team's acts wait for a tenth of a second
@@ -107,7 +107,7 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
             "files": [event.file_id],
             "dues": [event.due_was_at],
             "versions": [event.receipt["version_was"]],
-            "cause": _("undone"),
+            "cause": UNDONE,
             "by": by.pk,
             "undoes": event.pk,
             "now": now,

@@ -21,12 +21,22 @@ def may_see_boards(person: Worker) -> bool:
     return person.is_active
 
 
+def may_set_preferences(person: Worker) -> bool:
+    """Everybody, their own."""
+    return person.is_active
+
+
 def may_log_files(person: Worker) -> bool:
     return person.has_role(Role.ASSISTANT) or person.has_role(Role.LEADER)
 
 
 def may_work_a_bin(person: Worker) -> bool:
     return person.has_role(Role.WORKER) and person.team_id is not None
+
+
+def has_own_page(person: Worker) -> bool:
+    """A worker without a team has no bin yet, and a page that says so."""
+    return person.has_role(Role.WORKER)
 
 
 def may_share_wall(person: Worker, team: Team) -> bool:
@@ -111,6 +121,8 @@ def home_of(person: Worker) -> str:
         return reverse("bin")
     if may_log_files(person):
         return reverse("intake")
+    if has_own_page(person) and not person.is_staff:
+        return reverse("bin")
     return reverse("admin:index") if person.is_staff else reverse("boards")
 
 

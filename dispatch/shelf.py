@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dispatch import flow, moves
 from dispatch.acts import act
-from dispatch.models import Event, File, Queue, ShelfPlace, State, Turn
+from dispatch.models import Event, File, Gone, Queue, ShelfPlace, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -42,7 +43,7 @@ def shelve(
     terms = moves.take(flow.team_of(worker))
     slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
     place = _free_place(worker)
-    flow.end_help([slot.file_id], cause=_("shelved"), by=by, now=now)
+    flow.end_help([slot.file_id], cause=Gone.SHELVED, by=by, now=now)
     moves.place(
         slot.file_id,
         State.IN_SLOT,
@@ -122,8 +123,10 @@ def _free_place(worker: Worker) -> int:
     limit = Queue.objects.values_list("shelf_limit", flat=True).get(team=flow.team_of(worker))
     free = [place for place in range(1, limit + 1) if place not in taken]
     if len(taken) >= limit or not free:
-        raise ShelfFull(
-            _("You have %(limit)s files on the shelf already, as many as your team allows. Take one back first.")
-            % {"limit": limit}
+        text = ngettext(
+            "You have %(limit)d file on the shelf already, as many as your team allows. Take it back first.",
+            "You have %(limit)d files on the shelf already, as many as your team allows. Take one back first.",
+            limit,
         )
+        raise ShelfFull(text % {"limit": limit})
     return free[0]

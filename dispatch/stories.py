@@ -13,7 +13,18 @@ from django.utils import dateformat
 from django.utils.translation import gettext as _
 
 from dispatch import receipts, rights
-from dispatch.models import OPEN_STATES, Attachment, Event, File, Queue, ShelfPlace, Slot, State
+from dispatch.models import (
+    OPEN_STATES,
+    UNDONE,
+    WRITTEN_BY_NOBODY,
+    Attachment,
+    Event,
+    File,
+    Queue,
+    ShelfPlace,
+    Slot,
+    State,
+)
 from dispatch.why import Why, why
 from skills.models import Worker, short_name
 
@@ -104,7 +115,7 @@ def story(reference: str, *, reader: Worker, now: datetime) -> Story:
         where=_where(file),
         why=why(file, now=now) if file.state == State.WAITING else None,
         reworks=tuple(file.reworks.order_by("pk").values_list("reference", flat=True)),
-        lines=_lines(file, reader=reader, zone=zone),
+        lines=way(file, events_of(file), reader=reader, zone=zone),
         attachments=_attachments(file, reader=reader, zone=zone, now=now),
     )
 
@@ -127,8 +138,13 @@ def _where(file: File) -> str:
     return _("Finished.") if file.state == State.DONE else _("No longer wanted.")
 
 
-def _lines(file: File, *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
-    events = list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+def events_of(file: File) -> list[Event]:
+    """The latest first, with the people in them, whom `way` tells only in part; one statement."""
+    return list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+
+
+def way(file: File, events: list[Event], *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
+    """The time line that this person may read. One statement where a receipt of theirs speaks of colleagues, else none."""
     mine = (event for event in events if event.kind == Event.Kind.FILLED and event.worker_id == reader.pk)
     read = {event.pk: receipts.read(event.receipt) for event in mine}
     names = receipts.names_in(read.values())
@@ -187,10 +203,14 @@ def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
 def _said(event: Event, zone: ZoneInfo) -> str:
     if event.kind == Event.Kind.REPROMISED and event.due_was_at and event.due_at:
         was, now = (dateformat.format(at.astimezone(zone), "D j M Y, H:i") for at in (event.due_was_at, event.due_at))
+        if event.undoes_id:
+            return _("promised as before: %(now)s instead of %(was)s") % {"now": now, "was": was}
         return _("promised anew: %(now)s instead of %(was)s") % {"now": now, "was": was}
+    if event.kind == Event.Kind.WITHDRAWN and event.undoes_id:
+        return _("withdrawn, since it was logged by mistake")
     if event.kind == Event.Kind.UNDONE and event.undoes:
         return _("taken back: %(act)s") % {"act": Event.Kind(event.undoes.kind).label}
-    if event.kind == Event.Kind.RETURNED and event.cause == "undone":
+    if event.kind == Event.Kind.RETURNED and event.cause == UNDONE:
         return _("returned to the queue, to make room for a file that came back")
     if event.kind == Event.Kind.RETURNED:
         return _("returned to the queue, because its person left for a time")
@@ -205,6 +225,8 @@ def _detail(event: Event, receipt: receipts.Receipt | None, names: dict[int, str
     """What a person wrote. What the product wrote itself (why a slot was filled) is for the person it came to, as a receipt."""
     if event.kind == Event.Kind.FILLED:
         return receipt.words(names) if receipt else ""
-    if event.kind == Event.Kind.RETURNED and event.cause in ("away", "undone"):
+    if event.kind == Event.Kind.WITHDRAWN and event.undoes_id:
+        return ""  # older ones hold the words of another language
+    if event.kind in (Event.Kind.RETURNED, Event.Kind.REPROMISED) and event.cause in WRITTEN_BY_NOBODY:
         return ""
     return event.cause

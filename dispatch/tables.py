@@ -16,6 +16,7 @@ from itertools import count, islice
 from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
@@ -329,7 +330,7 @@ def _refuse_what_is_too_large(source: BinaryIO) -> None:
             message = _(
                 "A sheet goes as far as column %(column)s, row %(row)s. Remove what stands far out, or save it as CSV."
             )
-            raise Unreadable(message % {"column": column, "row": f"{row:,}"})
+            raise Unreadable(message % {"column": column, "row": intcomma(row)})
 
 
 def _place(letters: str) -> int:

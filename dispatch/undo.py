@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import attachments, flow, moves, repromise, shelf
 from dispatch.acts import act
-from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
+from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -102,7 +102,7 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
     file = _file_of(event)
     _insist_on_room(file)
     PassBack.objects.filter(file=file, worker=event.worker_id, at=event.at).delete()
-    flow.end_help([file.pk], cause=_("undone"), by=by, now=now)
+    flow.end_help([file.pk], cause=Gone.UNDONE, by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
     if file.state == State.WAITING:
         _note(event, by, now)
@@ -128,7 +128,7 @@ def _insist_on_room(file: File) -> None:
 
 def _resume(event: Event, by: Worker, now: datetime) -> None:
     """Not stuck after all: in hand again, unless another file is by now."""
-    flow.end_help([_file_of(event).pk], cause=_("undone"), by=by, now=now)
+    flow.end_help([_file_of(event).pk], cause=Gone.UNDONE, by=by, now=now)
     _reopen_help(event)
     if not Slot.objects.filter(bin=event.worker_id, in_hand=True).exists():
         Slot.objects.filter(file=event.file_id).update(in_hand=True, started_at=event.at)
@@ -161,7 +161,6 @@ def _unlog(event: Event, by: Worker, now: datetime) -> None:
         State.WITHDRAWN,
         kind=Event.Kind.WITHDRAWN,
         by_id=by.pk,
-        cause=_("logged by mistake"),
         now=now,
         undoes=event.pk,
     )
@@ -182,7 +181,7 @@ def _be_here(event: Event, by: Worker, now: datetime) -> None:
 
 def _be_away(event: Event, by: Worker, now: datetime) -> None:
     _tell(event, by, now)
-    flow.away(_worker_of(event), note=_("undone"), by=by, now=now)
+    flow.away(_worker_of(event), by=by, now=now)
 
 
 def _lay_back(event: Event, by: Worker, now: datetime) -> None:
@@ -233,7 +232,7 @@ def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
         File.objects.filter(pk=file.pk, expedite=False).update(turn=Turn.WOKEN)
         shelf.keep(file.pk, worker_id=worker_id, now=now)
         return
-    moves.fill([(slot.pk, file.pk)], cause="undone", now=now)
+    moves.fill([(slot.pk, file.pk)], cause=UNDONE, now=now)
     filled_at, started_at = _as_it_was(file, event)
     Slot.objects.filter(pk=slot.pk).update(filled_at=filled_at or now)
     if started_at and not Slot.objects.filter(bin=slot.bin_id, in_hand=True).exists():
@@ -247,7 +246,7 @@ def _is_cleared(slot: Slot, *, now: datetime) -> bool:
     [held] = [each for each in moves.held_by(slot.bin_id) if each.slot_id == slot.pk]
     if held.in_hand or HelpCall.objects.filter(file=held.file_id, worker=slot.bin_id, ended_at=None).exists():
         return False
-    moves.give_back([held], kind=Event.Kind.RETURNED, by_id=None, cause="undone", now=now)
+    moves.give_back([held], kind=Event.Kind.RETURNED, by_id=None, cause=UNDONE, now=now)
     return True
 
 

@@ -10,6 +10,7 @@ from dispatch.views import (
     home,
     importing,
     intake,
+    preferences,
     presence,
     scan,
     search,
@@ -40,6 +41,7 @@ urlpatterns = [
     path("bin/<int:position>/pass-back/", bin.pass_back, name="pass_back"),
     path("bin/help/<int:call>/end/", bin.end_help, name="end_help"),
     path("bin/shelf/<int:place>/take-back/", bin.take_back, name="take_back"),
+    path("bin/absences/<int:absence>/cancel/", bin.cancel_absence, name="cancel_own_absence"),
     path("bin/undo/", bin.undo_act, name="undo"),
     path("attachments/to/<path:reference>/", attachments.attach, name="attach"),
     path("attachments/<int:attachment>/", attachments.content, name="attachment"),
@@ -57,4 +59,6 @@ urlpatterns = [
     path("intake/undo/", intake.undo_act, name="intake_undo"),
     path("scan/", scan.scan, name="scan"),
     path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
+    path("preferences/", preferences.preferences, name="preferences"),
+    path("preferences/password/", preferences.password, name="password"),
 ]

@@ -97,7 +97,8 @@ class Why:
         if self.too_late_today:
             return _("It takes longer than is left of today.")
         if self.away:
-            return _("Nobody who is here can do it.") + (_(" It needs %(need)s.") % need if self.needs else "")
+            needed = _("It needs %(need)s.") % need if self.needs else ""
+            return " ".join(filter(None, (_("Nobody who is here can do it."), needed)))
         if self.passed_back:
             return _("Everybody who can do it has passed it back.")
         return (

@@ -30,6 +30,13 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
+class Theme(models.TextChoices):
+    """Of the pages, for one person who does not leave it to the device."""
+
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class WorkerManager(UserManager["Worker"]):
     def create_superuser(
         self,
@@ -70,6 +77,12 @@ class Worker(AbstractUser):
     is_present = models.BooleanField(_("present"), default=False)
     away_until = models.DateTimeField(_("away until"), null=True, blank=True)
 
+    # What a person sets on their page of preferences; empty is what the browser, the device or the team has.
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    theme = models.CharField(_("theme"), max_length=5, choices=Theme.choices, blank=True)
+    high_contrast = models.BooleanField(_("high contrast"), default=False)
+    zone = models.CharField(_("time zone"), max_length=64, blank=True)
+
     REQUIRED_FIELDS: ClassVar = ["name"]
     objects: ClassVar[WorkerManager] = WorkerManager()
 
@@ -92,6 +105,7 @@ class Worker(AbstractUser):
                 name="only_team_members_are_present",
                 condition=Q(is_present=False) | Q(team__isnull=False),
             ),
+            models.CheckConstraint(name="theme_is_known", condition=Q(theme__in=["", *Theme.values])),
         ]
 
     def __str__(self) -> str:

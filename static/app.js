@@ -20,7 +20,7 @@ function showKeys() {
 }
 
 function withKey(key) {
-  return [...document.querySelectorAll(`[data-key~="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility() && !each.disabled);
+  return [...document.querySelectorAll(`[data-key~="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -31,6 +31,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   button.focus();
   button.click();
+  if (button.matches("details.opener[open] > summary")) openedUp(button.parentElement); // at once, so that the next key is text
 });
 
 // Enter in a text area is a new line; with Ctrl or Command it sends the form.
@@ -55,11 +56,14 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("toggle", (event) => {
   const opener = event.target;
-  if (!opener.matches?.("details.opener") || !opener.open) return;
+  if (opener.matches?.("details.opener") && opener.open && !opener.contains(document.activeElement?.closest(typing))) openedUp(opener);
+}, true);
+
+function openedUp(opener) {
   for (const other of document.querySelectorAll("details.opener[open]")) if (other !== opener) other.open = false;
   bringIntoSight(opener);
   opener.querySelector("input:not([type=hidden]), textarea, select")?.focus({ preventScroll: true });
-}, true);
+}
 
 // A panel opens upwards where it has room only there, and is scrolled to where it has room nowhere.
 function bringIntoSight(opener) {
@@ -104,12 +108,13 @@ document.addEventListener("htmx:sse:after:connection", (event) => {
   const missed = event.detail.connection.attempt > 0 || document.querySelector('[data-live="off"]');
   wait = pause.first;
   showLive("on");
+  if (isSignedOut) showTrouble(null);
   if (missed) document.dispatchEvent(new CustomEvent("live-again"));
 });
 
 document.addEventListener("htmx:sse:error", (event) => {
   showLive("off");
-  if ([401, 403].includes(event.detail.status)) location.reload();
+  if ([401, 403].includes(event.detail.status)) signInAgain(location.href, () => location.reload());
 });
 
 document.addEventListener("htmx:sse:close", () => showLive("off"));
@@ -119,8 +124,9 @@ document.addEventListener("htmx:sse:close", () => showLive("off"));
 const newest = new WeakMap();
 
 document.addEventListener("htmx:before:request", (event) => {
-  event.detail.ctx.askedAt = performance.now();
-  showTrouble(null);
+  const { ctx } = event.detail;
+  ctx.askedAt = performance.now();
+  if (!isSignedOut || ctx.request.method === "POST") showTrouble(null);
 });
 
 document.addEventListener("htmx:before:response", (event) => {
@@ -129,13 +135,44 @@ document.addEventListener("htmx:before:response", (event) => {
   if (streamOf(ctx.sourceElement)) {
     if (answer.headers.get("Content-Type")?.includes("text/event-stream")) return;
     event.preventDefault();
-    if (answer.redirected || [401, 403].includes(answer.status)) location.reload();
-    else connectAgain(ctx.sourceElement);
+    const isStranger = answer.redirected || [401, 403].includes(answer.status);
+    if (!isStranger || signInAgain(location.href, () => location.reload())) connectAgain(ctx.sourceElement);
   } else if (answer.redirected) {
     event.preventDefault(); // signed out meanwhile: the sign-in page is a page, not a part of this one
-    location.assign(answer.url);
+    signInAgain(answer.url, () => location.assign(answer.url));
   }
 });
+
+// --- Signed out meanwhile. A page that says so (data-stays) is not left while something typed stands on it: one signs in in
+// another tab, and sends it again. Whether it stays.
+
+let isSignedOut = false;
+
+function signInAgain(url, leave) {
+  if (!document.querySelector("[data-stays]") || !hasTyped()) {
+    leave();
+    return false;
+  }
+  if (isSignedOut) return true; // said once is enough
+  showTrouble("signedOut");
+  isSignedOut = true;
+  const trouble = document.getElementById("trouble");
+  const link = Object.assign(document.createElement("a"), { href: url, target: "_blank", textContent: trouble.dataset.signIn });
+  trouble.append(" ", link);
+  return true;
+}
+
+function hasTyped() {
+  return [...document.querySelectorAll("main :is(input, textarea)")].some((each) =>
+    ["checkbox", "radio"].includes(each.type) ? each.checked !== each.defaultChecked : each.value !== each.defaultValue);
+}
+
+// Signing in gives every form of this browser a new token, those of a page that was open before included.
+document.addEventListener("submit", (event) => {
+  const field = event.target.querySelector("input[name=csrfmiddlewaretoken]");
+  const token = document.cookie.match(/(?:^|;\s*)csrftoken=(\w+)/)?.[1];
+  if (field && token) field.value = token;
+}, true);
 
 // A look that was asked for before the last change of its target may be older than what is shown: look again.
 document.addEventListener("htmx:before:swap", (event) => {
@@ -147,12 +184,22 @@ document.addEventListener("htmx:before:swap", (event) => {
   }
 });
 
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (!ctx) return;
+  ctx.hadFocus = ctx.target instanceof Element && ctx.target.contains(document.activeElement);
+  ctx.saidBefore = ctx.target?.dataset?.say;
+});
+
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx?.target instanceof Element) {
     newest.set(ctx.target, performance.now());
-    if (ctx.request?.method === "POST") focusAfter(ctx.target);
+    if (ctx.request?.method === "POST" && ctx.response?.raw?.ok) ctx.sourceElement?.closest?.("details.opener")?.removeAttribute("open");
+    if (ctx.request?.method === "POST" || ctx.hadFocus) focusAfter(ctx);
+    if (ctx.request?.method === "GET") sayWhatChanged(ctx);
   }
+  timeToasts();
   const spoken = document.querySelector("[data-spoken]");
   if (spoken) {
     document.getElementById("spoken").textContent = spoken.textContent;
@@ -160,15 +207,43 @@ document.addEventListener("htmx:after:swap", (event) => {
   }
 });
 
-// The button that was pressed is gone: the keyboard goes on from the thing that came, not from the top of the page.
-function focusAfter(target) {
+const shownNow = (target) => (target.isConnected ? target : document.getElementById(target.id));
+
+// The button that was pressed is gone: the keyboard goes on from the thing that came, not from the top of the page. Where something
+// is missing, it goes on from that.
+function focusAfter({ target, response }) {
+  const shown = shownNow(target);
+  const after = shown?.querySelector("[data-after]");
+  if (response?.raw?.status === 422) {
+    (shown?.querySelector("[aria-invalid=true]") ?? after)?.focus();
+    return;
+  }
   const active = document.activeElement;
-  if (!active || active === document.body || active.disabled) target.querySelector("[data-after]")?.focus({ preventScroll: true });
+  if (!active || active === document.body || active.disabled || !active.checkVisibility()) after?.focus({ preventScroll: true });
+}
+
+// What a look of its own found, told politely: the text in data-say, where it is another one than before.
+function sayWhatChanged({ target, saidBefore }) {
+  const say = shownNow(target)?.dataset.say;
+  if (say !== undefined && say !== saidBefore) document.getElementById("spoken").textContent = say.trim();
+}
+
+// The offer to undo lasts a minute, whatever the browser does with animations; the keyboard goes on from the page.
+function timeToasts() {
+  for (const toast of document.querySelectorAll(".toast:not(.stays, [data-timed])")) {
+    toast.dataset.timed = "";
+    setTimeout(() => {
+      const isHeld = toast.contains(document.activeElement);
+      toast.remove();
+      if (isHeld) document.querySelector("[data-after]")?.focus({ preventScroll: true });
+    }, toast.classList.contains("has-undo") ? 60_000 : 5_000);
+  }
 }
 
 function showTrouble(name) {
   const trouble = document.getElementById("trouble");
   if (!trouble) return;
+  isSignedOut = false;
   trouble.hidden = !name;
   if (name) trouble.textContent = trouble.dataset[name];
 }
@@ -187,3 +262,4 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 showKeys();
+timeToasts();

@@ -21,6 +21,7 @@ VAR = folders.fresh()
 os.environ |= {"THREESLOT_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "backoffice.settings"}
 
 from django.conf import settings  # noqa: E402
+from django.utils import translation  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
@@ -33,6 +34,13 @@ def _stop(number: int, _frame: object) -> None:
 
 for _number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(_number, _stop)  # so that fixtures end, and with them the servers
+
+
+@pytest.fixture(autouse=True)
+def _no_language_stays() -> Iterator[None]:
+    """A request leaves its language to its thread, which in a test is that of the next one, too."""
+    yield
+    translation.deactivate()
 
 
 def pytest_unconfigure() -> None:

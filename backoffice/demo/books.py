@@ -34,7 +34,8 @@ FROM dispatch_file CROSS JOIN LATERAL (VALUES
     ('logged', received_at, TRUE),
     ('waiting', due_at, state = 'waiting'),
     ('done', done_at, state = 'done'),
-    ('right', done_at, right_first_time)
+    ('right', done_at, right_first_time),
+    ('hard', done_at, state = 'done' AND weight > 1)
 ) AS tally(kind, at, counts) WHERE counts GROUP BY 1, 2, 3
 """
 

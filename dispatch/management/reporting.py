@@ -62,11 +62,17 @@ def show(problems: Sequence[Problem], *, notices: Iterable[str], to: OutputWrapp
         alike[problem.column, problem.message].append(problem.line)
     for (column, message), lines in list(alike.items())[:MOST_SHOWN]:
         place = _("line %(line)s") % {"line": lines[0]}
-        others = _(" and %(number)s more lines") % {"number": f"{len(lines) - 1:,}"} if len(lines) > 1 else ""
+        more = ngettext(" and %(number)s more line", " and %(number)s more lines", len(lines) - 1)
+        others = more % {"number": f"{len(lines) - 1:,}"} if len(lines) > 1 else ""
         to.write(f"{place}{others}{', ' if column else ''}{column}: {message}")
     hidden = sum(len(lines) for lines in list(alike.values())[MOST_SHOWN:])
     if hidden:
-        to.write(_("… and %(number)s more errors. See them all with --errors PATH.") % {"number": f"{hidden:,}"})
+        more = ngettext(
+            "… and %(number)s more error. See them all with --errors PATH.",
+            "… and %(number)s more errors. See them all with --errors PATH.",
+            hidden,
+        )
+        to.write(more % {"number": f"{hidden:,}"})
     if errors is not None:
         with errors.open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerow(["line", "column", "message"])

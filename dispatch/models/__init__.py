@@ -1,10 +1,12 @@
 """Work: what waits, what is where, and every move it made. What concerns one row is here; what moves a file is in flow."""
 
 from dispatch.models.attachments import Attachment
-from dispatch.models.bins import Absence, Bin, HelpCall, ShelfPlace, Slot
+from dispatch.models.bins import Absence, Bin, Gone, HelpCall, ShelfPlace, Slot
 from dispatch.models.files import (
+    LEFT,
     OPEN_STATES,
     REFERENCE,
+    UNDONE,
     WRITTEN_BY_NOBODY,
     WRITTEN_KINDS,
     Event,
@@ -34,10 +36,12 @@ from dispatch.models.terms import (
 
 __all__ = [
     "EARLIEST_RECEIPT",
+    "LEFT",
     "MAX_BIN_SIZE",
     "MAX_SHELF",
     "OPEN_STATES",
     "REFERENCE",
+    "UNDONE",
     "WRITTEN_BY_NOBODY",
     "WRITTEN_KINDS",
     "Absence",
@@ -51,6 +55,7 @@ __all__ = [
     "File",
     "FileText",
     "FileType",
+    "Gone",
     "HelpCall",
     "Import",
     "LedgerRun",

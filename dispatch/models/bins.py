@@ -1,5 +1,6 @@
 """With whom a file is: bins and their slots, the shelf, help calls, and when somebody is away."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -130,6 +131,19 @@ class ShelfPlace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file}, {self.worker}"
+
+
+class Gone(StrEnum):
+    """The cause of a help call whose file has left without anybody saying one. Kept in these words whatever the language of who
+    acts, shown to nobody, and no cause of anything."""
+
+    PASSED_BACK = "passed back"
+    AWAY = "away"
+    WITHDRAWN = "withdrawn"
+    SHELVED = "shelved"
+    UNDONE = "undone"
+    DONE = "done"
+    CALLED_AGAIN = "called for again"
 
 
 class HelpCall(models.Model):

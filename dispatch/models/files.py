@@ -130,6 +130,10 @@ class File(models.Model):
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(fields=["team"], name="hard_files", condition=Q(state="waiting", weight__gt=1)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
+            # What one person finished lately, for that person alone: a look-up, however many files they ever finished.
+            models.Index(
+                fields=["done_by", "done_at"], include=["weight"], name="done_by_person", condition=Q(state="done")
+            ),
             models.Index(
                 fields=["team"],
                 name="open_expedites",
@@ -223,7 +227,9 @@ WRITTEN_KINDS = (
     "unstuck",
     "withdrawn",
 )
-WRITTEN_BY_NOBODY = ("", "away", "undone")
+# The cause of an event that is an act's and no person's words: the same in every language, and shown to nobody.
+LEFT, UNDONE = "away", "undone"
+WRITTEN_BY_NOBODY = ("", LEFT, UNDONE)
 
 
 class Event(models.Model):
@@ -317,9 +323,9 @@ class Event(models.Model):
 class Tally(models.Model):
     """Counts of files by quarter of an hour, kept by every act, so that a board costs the same at any size.
 
-    waiting: by the quarter their promise falls in. logged, done, right: by the quarter it happened in. empty: milliseconds that
-    slots were empty while work for them waited, and late: refills that took more than two seconds of it, by the quarter of the
-    refill. The ledger recounts them.
+    waiting: by the quarter their promise falls in. logged, done, right: by the quarter it happened in. hard: those of done that
+    weigh more than one. empty: milliseconds that slots were empty while work for them waited, and late: refills that took more
+    than two seconds of it, by the quarter of the refill. The ledger recounts them.
     """
 
     class Kind(models.TextChoices):
@@ -327,6 +333,7 @@ class Tally(models.Model):
         LOGGED = "logged"
         DONE = "done"
         RIGHT = "right"
+        HARD = "hard"
         EMPTY = "empty"
         LATE = "late"
 

@@ -163,7 +163,8 @@ class QueueMissing(LookupError):
     """A team without a central queue: nothing can be logged, moved or promised in it."""
 
     def __str__(self) -> str:
-        return f"Team {self.args[0]} has no central queue. Give it one in the administration, with a work calendar."
+        text = _("Team %(team)s has no central queue. Give it one in the administration, with a work calendar.")
+        return str(text) % {"team": self.args[0]}
 
 
 class FileTypeQuerySet(models.QuerySet):

@@ -1,7 +1,8 @@
 """My bin: the page, its fragment for the live refresh, and the verbs of the three slots.
 
 A verb answers with the fresh fragment to htmx and with a redirect to a plain form. What cannot be done is told on the fresh
-page: 409 when the bin is not as the page had it, 422 when something is missing, with everything typed still there.
+page: 409 when the bin is not as the page had it, 422 when something is missing, with everything typed still there. Whoever was
+signed out in between finds what they had written on the page when they are back.
 """
 
 from collections.abc import Callable
@@ -14,17 +15,25 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import andon, flow, moves, rights, shelf, undo
+from dispatch import absences, andon, flow, improving, moves, rights, shelf, undo
 from dispatch.bins import MyBin, my_bin
 from dispatch.boards import bin_marks
-from dispatch.models import Event, HelpCall, Queue, ShelfPlace
-from dispatch.views.typed import AwayForm, ShelveForm, errors_of, file_shown, number, wall_time_of
+from dispatch.improving import Improvement
+from dispatch.models import Absence, Event, HelpCall, Queue, ShelfPlace
+from dispatch.views import drafts
+from dispatch.views.typed import LeaveForm, ShelveForm, errors_of, file_shown, number, wall_time_of
 from skills.models import Worker
 
 SOMETHING_MISSING = (flow.ReasonMissing, flow.ChecklistOpen, shelf.WakeImpossible)
-FILE_IS_STILL_THERE = (andon.AlreadyStuck, shelf.ShelfFull)  # so the form, and what was typed into it, still holds
+WRITTEN = ("reference", "reason", "cause", "note")  # what a person would not like to write again
+FILE_IS_STILL_THERE = (
+    andon.AlreadyStuck,
+    shelf.ShelfFull,
+    absences.Overlapping,
+)  # so the form, and what was typed into it, still holds
 
 
 @dataclass(frozen=True)
@@ -38,14 +47,17 @@ class Typed:
     wake: str = ""
     wake_at: str = ""
     note: str = ""
+    starts_at: str = ""
     until: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
 
 def _verb(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """Acts on POST only. Whoever comes by an address (signed out in between, and back from the sign-in page) gets the bin."""
+    """Acts on POST only. Whoever comes by an address gets the bin, and so does whoever was signed out in between."""
 
+    @drafts.kept("bin", WRITTEN)
     @rights.only(rights.may_work_a_bin)
+    @never_cache
     @wraps(view)
     def acted(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return view(request, *args, **kwargs) if request.method == "POST" else redirect("bin")
@@ -54,15 +66,30 @@ def _verb(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
 
 
 @require_safe
-@rights.only(rights.may_work_a_bin)
+@rights.only(rights.has_own_page)
+@never_cache
 def mine(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     seen = bin_marks([person.pk]).get(person.pk, "")  # asked first: what comes in between is told by the stream
-    return render(request, "dispatch/bin.html", _shown(request) | {"seen": seen})
+    typed = drafts.draft(request) if "again" in request.GET else None
+    answer = render(request, "dispatch/bin.html", _shown(request) | {"seen": seen} | _signed_out(typed))
+    return answer if typed is None else drafts.forget(answer, "bin")
+
+
+def _signed_out(typed: dict[str, str] | None) -> dict[str, object]:
+    """What is said to who was signed out in the middle of an act; what they wrote is shown, to be copied."""
+    if typed is None:
+        return {}
+    wrote = next((typed[name] for name in ("reason", "cause", "note") if typed.get(name)), "")
+    said = _("You were signed out in between, and nothing was done. Please do it again.")
+    if typed.get("reference"):
+        said = _("You were signed out in between, and nothing was done on %(reference)s. Please do it again.") % typed
+    return {"notice": said, "wrote": wrote, "status": 409}
 
 
 @require_safe
 @rights.only(rights.may_work_a_bin)
+@never_cache
 def slots(request: HttpRequest) -> HttpResponse:
     """The fragment alone, for the live refresh."""
     return render(request, "dispatch/_bin.html", _shown(request))
@@ -180,17 +207,43 @@ def pass_back(request: HttpRequest, position: int) -> HttpResponse:
 
 @_verb
 def away(request: HttpRequest) -> HttpResponse:
+    """At once, or as a planned absence where it says from when."""
     with wall_time_of(_person(request).team_id):
-        form = AwayForm(request.POST)
+        form = LeaveForm(request.POST)
         is_valid = form.is_valid()
-    note, until = request.POST.get("note", ""), request.POST.get("until", "")
+    typed = Typed(
+        opener="away",
+        note=request.POST.get("note", ""),
+        starts_at=request.POST.get("starts_at", ""),
+        until=request.POST.get("until", ""),
+        errors=errors_of(form),
+    )
     if not is_valid:
-        return _page(request, typed=Typed(opener="away", note=note, until=until, errors=errors_of(form)), status=422)
+        return _page(request, typed=typed, status=422)
+    note, starts_at, until = (form.cleaned_data[name] for name in ("note", "starts_at", "until"))
 
-    def act(worker: Worker, now: datetime) -> None:
-        flow.away(worker, note=form.cleaned_data["note"], until=form.cleaned_data["until"], by=worker, now=now)
+    def plan(worker: Worker, now: datetime) -> str:
+        absences.plan(worker, starts_at=starts_at, ends_at=until, note=note)
+        return _("Your absence is planned. It begins by itself.")
 
-    return _answer(request, act, said=_("You are away, and your bin is empty."), kind=Event.Kind.AWAY)
+    def act(worker: Worker, now: datetime) -> str:
+        flow.away(worker, note=note, until=until, by=worker, now=now)
+        return _("You are away, and your bin is empty.")
+
+    if starts_at:
+        return _answer(request, plan, typed=typed)
+    return _answer(request, act, kind=Event.Kind.AWAY, typed=typed)
+
+
+@_verb
+def cancel_absence(request: HttpRequest, absence: int) -> HttpResponse:
+    """A planned absence of one's own, by whomever it was planned."""
+
+    def act(worker: Worker, now: datetime) -> str:
+        absences.cancel(absence, worker=worker)
+        return _("The absence is removed.")
+
+    return _answer(request, act)
 
 
 @_verb
@@ -226,7 +279,7 @@ def _answer(
     except FILE_IS_STILL_THERE as refused:
         return _page(request, notice=str(refused), typed=typed, status=409)
     except (flow.Refused, moves.QueueMissing) as refused:
-        return _page(request, notice=str(refused), wrote=typed.reason if typed else "", status=409)
+        return _page(request, notice=str(refused), wrote=(typed.reason or typed.note) if typed else "", status=409)
     _person(request).refresh_from_db(fields=["is_present", "away_until"])
     said = said % {"reference": request.POST.get("reference", "")}
     event = undo.act_of(_person(request), kind=kind, file=file_shown(request.POST), at=now) if kind else None
@@ -262,12 +315,34 @@ def _shown(request: HttpRequest, *, typed: Typed | None = None) -> dict[str, obj
         bin = my_bin(_person(request), now=timezone.now())
     except Queue.DoesNotExist:
         bin = None
-    return {"bin": bin, "typed": typed or Typed(), "causes": _causes(bin, _person(request))}
+    return {
+        "bin": bin,
+        "typed": typed or Typed(),
+        "absences": _absences(bin, _person(request)),
+        "improvement": _improvement(bin, _person(request)),
+        "causes": _causes(bin, _person(request)),
+    }
+
+
+def _absences(shown: MyBin | None, person: Worker) -> list[tuple[Absence, datetime, datetime]]:
+    """Of oneself, planned by whomever, with begin and end in the zone of the team."""
+    if shown is None:
+        return []
+    zone = shown.now.tzinfo
+    planned = absences.to_come(person, now=shown.now)
+    return [(each, each.starts_at.astimezone(zone), each.ends_at.astimezone(zone)) for each in planned]
+
+
+def _improvement(shown: MyBin | None, person: Worker) -> Improvement | None:
+    """Asked only where there is nothing to work on."""
+    if shown is None or person.team is None or shown.front or not (shown.is_present and shown.has_slots):
+        return None
+    return improving.improvement(person, person.team, now=shown.now)
 
 
 def _causes(shown: MyBin | None, person: Worker) -> list[str]:
     """What help calls ended with lately, to choose from; asked only where one is to be ended."""
-    if shown is None or person.team_id is None or not any(each.help for each in shown.others):
+    if shown is None or person.team_id is None or not any(each.is_stuck for each in shown.others):
         return []
     return andon.recent_causes(person.team_id)
 

@@ -53,8 +53,9 @@ def _list(request: HttpRequest, *, error: str = "", team: Team | None = None, st
     if before := number(request.GET.get("before", "")):
         seen = seen.filter(pk__lt=before)
     found = list(seen[: LISTED + 1])
-    zones = _zones()
-    now = timezone.now().astimezone(_zone(zones, team=_person(request).team_id))
+    zones, person = _zones(), _person(request)
+    own = ZoneInfo(person.zone) if person.zone else _zone(zones, team=person.team_id)
+    now = timezone.now().astimezone(own)
     context = {
         "imports": found[:LISTED],
         "older": found[LISTED - 1].pk if len(found) > LISTED else None,

@@ -87,7 +87,7 @@ def undo_act(request: HttpRequest) -> HttpResponse:
     except flow.Refused as refused:
         told, status = str(refused), 409
     if request.htmx:  # type: ignore[attr-defined]
-        latest = outlook.of_today(outlook.last_logged(_person(request)), now=timezone.now())
+        latest = outlook.of_today(outlook.last_logged(_person(request)), by=_person(request), now=timezone.now())
         context = {"latest": latest, "told": told, "status": status}
         return render(request, "dispatch/_latest.html", context, status=status)
     (messages.success if status == 200 else messages.error)(request, told)
@@ -149,7 +149,7 @@ def _page(
         "form": form,
         "outlook": _outlook(form),
         "customers": directory.customers_like(collapsed(form["customer"].value())[:SUGGESTED_FOR], most=SUGGESTED),
-        "latest": outlook.of_today(events, now=form.now),
+        "latest": outlook.of_today(events, by=_person(request), now=form.now),
         "last": last,
         "after": after,
         "next_reference": desk.next_reference(last.reference) if last else "",

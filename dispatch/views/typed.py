@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from dispatch.models import Queue
 
 LONGEST_ID = 20
+LONGEST_NOTE = 200  # of a planned absence
 
 
 class WallTimeField(forms.DateTimeField):
@@ -35,6 +36,31 @@ class AwayForm(forms.Form):
         if until and until <= timezone.now():
             raise forms.ValidationError(_("This time is over. Give one to come, or leave it empty."))
         return until
+
+
+class LeaveForm(AwayForm):
+    """Who leaves their own bin says from when, too: at once, or as a planned absence with an end."""
+
+    starts_at = WallTimeField(
+        required=False,
+        error_messages={"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00, or leave it empty.")},
+    )
+
+    def clean_starts_at(self) -> datetime | None:
+        starts_at: datetime | None = self.cleaned_data["starts_at"]
+        if starts_at and starts_at <= timezone.now():
+            raise forms.ValidationError(_("This time is over. Leave it empty to go now."))
+        return starts_at
+
+    def clean(self) -> dict[str, object]:
+        starts_at, until = self.cleaned_data.get("starts_at"), self.cleaned_data.get("until")
+        if starts_at and not until and "until" not in self.errors:
+            self.add_error("until", _("Say until when, so that it can be planned."))
+        elif starts_at and until and until <= starts_at:
+            self.add_error("until", _("It ends after it began. Give a later time."))
+        if starts_at and len(self.cleaned_data.get("note", "")) > LONGEST_NOTE:
+            self.add_error("note", _("The note of a planned absence has 200 characters at most. Make it shorter."))
+        return self.cleaned_data
 
 
 class ShelveForm(forms.Form):
@@ -60,7 +86,7 @@ class AbsenceForm(forms.Form):
 
     starts_at = WallTimeField(error_messages={"required": gettext_lazy("Say from when.")})
     ends_at = WallTimeField(error_messages={"required": gettext_lazy("Say until when.")})
-    note = forms.CharField(required=False, max_length=200)
+    note = forms.CharField(required=False, max_length=LONGEST_NOTE)
 
     def clean(self) -> dict[str, object]:
         starts_at, ends_at = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")

@@ -98,9 +98,13 @@ def test_only_workers_have_a_bin_page(client, team, role):
     assert {answer.status_code for answer in answers} == {403}
 
 
-def test_a_worker_without_a_team_has_no_bin_page(client):
+def test_a_worker_without_a_team_is_told_so_and_does_nothing(client):
     client.force_login(office.person("Alone", Role.WORKER))
-    assert {client.get(url).status_code for url in PAGES} == {403}
+    assert client.get("/", follow=True).redirect_chain[-1][0] == "/bin/"
+    answer = client.get("/bin/")
+    assert "You have no team yet" in text(answer)
+    assert "hx-sse:connect" not in answer.content.decode()
+    assert {client.post(url).status_code for url in VERBS} == {403}
 
 
 @pytest.mark.parametrize("url", VERBS)
@@ -173,7 +177,8 @@ def test_an_empty_bin_says_whether_anything_waits(client, team):
     client.force_login(idle)
     assert "The queue is empty" in text(client.get("/bin/"))
     office.log(office.file_type("Hull", team, needs="marine"), 2)
-    assert "2 files wait, but they need another skill" in text(client.get("/bin/"))
+    assert "2 files wait, but none that you can do now." in text(client.get("/bin/"))
+    assert "2 × Hull needs marine, U" in text(client.get("/bin/"))
 
 
 def test_why_this_file_says_only_what_is_true(page, ada):
@@ -213,13 +218,15 @@ def test_team_today_is_what_the_board_says(ada, team):
     assert (mine.waiting, mine.to_go, mine.came_in, mine.done, mine.ends_at) == of_board
 
 
-def test_the_page_costs_the_same_however_much_waits(page, ada, team, django_assert_max_num_queries):
+def test_the_page_costs_the_same_however_much_waits(
+    page, ada, team, django_assert_max_num_queries, django_assert_num_queries
+):
     with CaptureQueriesContext(connection) as few:
         page.get("/bin/")
     office.log(office.file_type("More", team), 60)
     with django_assert_max_num_queries(len(few)):
         page.get("/bin/")
-    with django_assert_max_num_queries(7):
+    with django_assert_num_queries(8):
         my_bin(ada, now=LATER)
 
 

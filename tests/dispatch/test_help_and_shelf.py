@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
-from dispatch import absences, andon, flow, ledger, shelf
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Queue, ShelfPlace, State
+from dispatch import absences, andon, flow, ledger, shelf, undo
+from dispatch.models import Absence, Event, File, FileType, Gone, HelpCall, Queue, ShelfPlace, State
 from dispatch.refill import refill
 from skills.models import Worker
-from tests import office
+from tests import office, texts
 from tests.office import NOW
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +131,20 @@ def test_r12_a_help_call_ends_when_its_file_leaves_the_bin(ada, leave):
         "shelve": lambda: shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=LATER),
     }[leave]()
     call.refresh_from_db()
-    assert call.ended_at == LATER
+    assert (call.ended_at, call.cause in list(Gone)) == (LATER, True)
+
+
+def test_r12_what_ends_by_itself_is_no_cause_in_whatever_language(ada, team, tmp_path):
+    """The language of whoever acts is not that of whoever counts."""
+    with texts.in_brackets(tmp_path, language="fr"):
+        for minutes in range(3):
+            called_at = NOW + timedelta(minutes=minutes)
+            andon.stuck(ada, 1, reason="?", by=ada, now=called_at)
+            with translation.override("fr"):
+                undo.undo(Event.objects.latest("pk"), by=ada, now=called_at + timedelta(seconds=9))
+    assert set(HelpCall.objects.values_list("cause", flat=True)) == {"undone"}
+    assert andon.recent_causes(team.pk) == []
+    assert andon.recurring_causes(team.pk, now=NOW) == {}
 
 
 def test_r14_the_second_pass_back_raises_a_help_call(team, claim):

@@ -97,7 +97,7 @@ def test_a_worker_works_the_three_slots(visit: Visitors, at_hand: Run, *, script
     assert office.in_bin(cast.worker) == ["", "", ""]
     page.get_by_role("button", name="I am back").click()
     expect(page.get_by_role("button", name="Start")).to_be_visible()
-    expect(page.get_by_text("Sums are checked")).to_be_visible()
+    expect(page.locator(".said")).to_contain_text("Sums are checked")
     assert len([reference for reference in office.in_bin(cast.worker) if reference]) == 3
     assert second.reference not in office.in_bin(cast.worker)
 
