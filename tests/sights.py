@@ -83,6 +83,7 @@ def furnish(run: Run) -> list[Sight]:
     _in_hand(worker)
     with override_settings(ATTACHMENTS_DIR=str(run.var / "attachments")):
         waiting = _told_file(team, leader)
+    kind = team.file_types.filter(agreements__isnull=False)[0]
     absences.plan(worker, starts_at=timezone.now() + timedelta(days=9), ends_at=timezone.now() + timedelta(days=12))
     return [
         *_doors(team),
@@ -91,7 +92,13 @@ def furnish(run: Run) -> list[Sight]:
         *_files(waiting, team),
         *_desk(run, team),
         *_scans(worker),
+        Sight("preferences", "worker", "/preferences/"),
+        Sight("preferences-refused", "leader", "/preferences/", 422, sends="form[action$='/password/']"),
         Sight("admin", "admin", "/admin/"),
+        Sight("admin-people", "admin", "/admin/skills/worker/"),
+        Sight("admin-file-type", "admin", f"/admin/dispatch/filetype/{kind.pk}/change/"),
+        Sight("admin-team", "admin", f"/admin/skills/team/{team.pk}/change/"),
+        Sight("admin-calendar", "admin", f"/admin/dispatch/workcalendar/{team.queue.calendar_id}/change/"),
         Sight("admin-person", "admin", f"/admin/skills/worker/{worker.pk}/change/"),
     ]
 
@@ -103,7 +110,9 @@ def _in_hand(worker: Worker) -> None:
         flow.start(worker, office.next_position(worker), by=worker, now=now)
         held = Slot.objects.get(bin=worker.pk, in_hand=True)
         andon.stuck(worker, held.position, reason="The amounts of two documents differ", by=worker, now=now)
-    calm = Slot.objects.filter(bin=worker.pk, file__isnull=False).exclude(file__in=HelpCall.objects.filter(ended_at=None).values("file"))
+    calm = Slot.objects.filter(bin=worker.pk, file__isnull=False).exclude(
+        file__in=HelpCall.objects.filter(ended_at=None).values("file")
+    )
     waits = calm.order_by("filled_at", "position")[0]
     wake_at = now + timedelta(days=2)
     shelf.shelve(worker, waits.position, reason="The bank answers in two days", wake_at=wake_at, by=worker, now=now)
@@ -115,7 +124,9 @@ def _told_file(team: Team, leader: Worker) -> File:
     """A waiting file that has documents and a long way behind it."""
     now = timezone.now()
     file = File.objects.filter(team=team, state=State.WAITING, expedite=False, file_type__skill__isnull=False)[0]
-    letter = SimpleUploadedFile("Letter of the counterparty, second reminder, with all enclosures.pdf", b"%PDF-1.7 letter")
+    letter = SimpleUploadedFile(
+        "Letter of the counterparty, second reminder, with all enclosures.pdf", b"%PDF-1.7 letter"
+    )
     picture = SimpleUploadedFile("stamp.png", b"\x89PNG\r\n\x1a\n stamp")
     attachments.attach(file, [letter, picture], by=leader, now=now)
     return file
@@ -125,7 +136,7 @@ def _doors(team: Team) -> list[Sight]:
     wrong = {"username": "worker", "password": "sesame"}
     return [
         Sight("sign-in", "", "/sign-in/"),
-        Sight("sign-in-refused", "", "/sign-in/", sends="main form", typed=wrong),
+        Sight("sign-in-refused", "", "/sign-in/", sends="form.stack", typed=wrong),
         Sight("sign-in-first", "", "/bin/"),
         Sight("wall", "", f"/board/{team.slug}/?wall={team.queue.wall_secret}"),
         Sight("forbidden", "worker", "/intake/", 403),
@@ -158,7 +169,10 @@ def _bins() -> list[Sight]:
     away, idle = office.worker("Away Today", calm, present=False), office.worker("Idle Hands", calm)
     next_one = office.worker("Next Inline", calm)
     flow.log(
-        reference="K-1", file_type=office.file_type("Letter", calm, checklist=("It is signed",)), by=None, now=timezone.now()
+        reference="K-1",
+        file_type=office.file_type("Letter", calm, checklist=("It is signed",)),
+        by=None,
+        now=timezone.now(),
     )
     flow.away(idle, by=idle, now=timezone.now())
     flow.back(idle, by=idle, now=timezone.now())
@@ -198,7 +212,7 @@ def _files(waiting: File, team: Team) -> list[Sight]:
         Sight("search-nothing", "leader", "/search/?q=zzzzqqqq"),
         Sight("covers", "assistant", f"/files/covers/?reference={waiting.reference}&reference={done.reference}"),
         Sight("covers-labels", "assistant", f"/files/covers/?reference={waiting.reference}&as=label"),
-        Sight("covers-nothing", "assistant", "/files/covers/?reference=none"),
+        Sight("covers-nothing", "assistant", "/files/covers/?reference=none", 404),
     ]
 
 
