@@ -3,10 +3,10 @@
 function tell() {
   for (const select of document.querySelectorAll("select.admin-autocomplete")) {
     const box = select.parentElement.querySelector(".select2-selection__rendered");
-    box?.setAttribute("aria-label", select.labels[0]?.innerText.replace(/:$/, "") ?? select.getAttribute("aria-label") ?? "");
+    box?.setAttribute("aria-label", select.labels[0]?.textContent.trim().replace(/:$/, "") ?? select.getAttribute("aria-label") ?? "");
   }
   for (const table of document.querySelectorAll(".inline-group:has(.tabular)")) table.tabIndex = 0; // it scrolls sideways
 }
 
-window.addEventListener("load", tell);
+(window.django?.jQuery ?? ((act) => act()))(tell); // after Django's own, which make the boxes
 document.addEventListener("formset:added", tell);

@@ -25,7 +25,7 @@ LONG = "Reinsurance treaty settlements, Mediterranean and Black Sea"
 
 @dataclass(frozen=True)
 class Sight:
-    """`who` is a user name, or empty for a stranger. `sends` is the form to send, filled with `typed`; `opens` a summary to open."""
+    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open."""
 
     name: str
     who: str

@@ -20,7 +20,8 @@ from tests.servers import Run, running
 from tests.sights import Sight, Visitors, furnish
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-FIND = """(only) => document.getAnimations().forEach((each) => each.finish()) ?? axe.run(document, {resultTypes: ["violations"], preload: false, selectors: false, ancestry: true, ...only})
+FIND = """(only) => document.getAnimations().forEach((each) => each.finish()) ??
+  axe.run(document, {resultTypes: ["violations"], preload: false, selectors: false, ancestry: true, ...only})
   .then(({violations}) => violations.map(({id, tags, nodes}) =>
     [id, tags.includes("best-practice"), nodes.map(({html, failureSummary}) =>
       `${html}: ${failureSummary.split("\\n").map((line) => line.trim()).slice(1, 3).join("; ")}`)]))"""
