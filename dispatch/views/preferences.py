@@ -62,9 +62,14 @@ def _page(
 ) -> HttpResponse:
     person, now = _person(request), timezone.now()
     team_zone = zones.of_team(person.team_id)
+    if password_form is None:
+        password_form = PasswordChangeForm(person)
+        del password_form.fields["old_password"].widget.attrs["autofocus"]  # the page begins at its beginning
+    form = form or PreferencesForm(instance=person)
+    form.label_suffix = password_form.label_suffix = ""
     context = {
-        "form": form or PreferencesForm(instance=person),
-        "password_form": password_form or PasswordChangeForm(person),
+        "form": form,
+        "password_form": password_form,
         "team_zone": team_zone,
         "team_now": now.astimezone(ZoneInfo(team_zone)),
         "own_now": now.astimezone(zones.own(person)),
