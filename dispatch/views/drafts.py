@@ -17,7 +17,7 @@ from django.urls import reverse
 COOKIE = "draft"
 SALT = "dispatch.draft"
 SECONDS = 15 * 60
-LONGEST_TEXT = 200
+LONGEST_TEXT = 300
 LONGEST_COOKIE = 4000  # browsers drop longer ones
 
 

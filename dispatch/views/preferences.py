@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -25,7 +25,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     """The page; a POST sets all four at once. What is not offered is refused with 422, and nothing is changed."""
     if request.method != "POST":
         return _page(request)
-    form = PreferencesForm(request.POST, instance=_fresh(request))
+    form = PreferencesForm(request.POST, instance=_fresh(request), label_suffix="")
     if not form.is_valid():
         return _page(request, form=form, status=422)
     person = form.save(commit=False)
@@ -43,7 +43,7 @@ def password(request: HttpRequest) -> HttpResponse:
     """A new password, for whoever knows the old one. This session goes on; every other one of this person ends."""
     if request.method != "POST":
         return redirect("preferences")
-    form = PasswordChangeForm(_fresh(request), request.POST)
+    form = _password_form(_fresh(request), request.POST)
     if not form.is_valid():
         return _page(request, password_form=form, status=422)
     form.user.set_password(form.cleaned_data["new_password1"])
@@ -62,19 +62,21 @@ def _page(
 ) -> HttpResponse:
     person, now = _person(request), timezone.now()
     team_zone = zones.of_team(person.team_id)
-    if password_form is None:
-        password_form = PasswordChangeForm(person)
-        del password_form.fields["old_password"].widget.attrs["autofocus"]  # the page begins at its beginning
-    form = form or PreferencesForm(instance=person)
-    form.label_suffix = password_form.label_suffix = ""
     context = {
-        "form": form,
-        "password_form": password_form,
+        "form": form or PreferencesForm(instance=person, label_suffix=""),
+        "password_form": password_form or _password_form(person),
         "team_zone": team_zone,
         "team_now": now.astimezone(ZoneInfo(team_zone)),
         "own_now": now.astimezone(zones.own(person)),
     }
     return render(request, "preferences.html", context, status=status)
+
+
+def _password_form(person: Worker, *given: QueryDict) -> PasswordChangeForm:
+    """It does not draw the cursor to it when somebody came for something else."""
+    form = PasswordChangeForm(person, *given, label_suffix="")
+    form.fields["old_password"].widget.attrs["autofocus"] = bool(given)
+    return form
 
 
 def _see() -> HttpResponse:

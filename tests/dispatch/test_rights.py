@@ -125,7 +125,9 @@ def traces() -> tuple[object, ...]:
 
 def test_every_address_has_its_row():
     """A new page is in the table before it is anywhere else."""
-    described = {row.address for row in table()}
+    keys = [row.key for row in table()]
+    assert [key for key in keys if keys.count(key) > 1] == [], "rows that are there twice"
+    described = {address for address, _verb in keys}
     there = {address for address in visits.addresses() if not address.startswith(ADMIN) or address == "/admin/login/"}
     there |= {"/admin/…", "/static/…"}
     assert there - described == set(), "addresses without a row in docs/rights.md"
@@ -267,6 +269,8 @@ def test_no_page_tells_how_much_somebody_else_has_done(busy: Office):
         for other, number in SO_MANY.items():
             giving_away = [address for address, text in told[role].items() if re.search(rf"\b{number}\b", text)]
             assert role == other or giving_away == [], f"{role} is told how much {other} has done"
+    for role, number in SO_MANY.items():
+        assert re.search(rf"\b{number}\b", told[role]["/bin/"]), "one's own is there for oneself"
     for role in (visits.WORKER, visits.MANAGER, WALL):
         assert re.search(rf"\b{IN_ALL}\b", told[role]["/board/<team>/"]), (
             "what the team has done is there for everybody"

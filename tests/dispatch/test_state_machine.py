@@ -263,15 +263,20 @@ class Office(RuleBasedStateMachine):
         assert not ShelfPlace.objects.filter(wake_at__lte=self.now).exists()
 
     @rule(
-        kind=st.integers(0, 4), number=st.integers(1, 4), days_ago=st.integers(0, 20), urgent=st.sampled_from("    !")
+        kind=st.integers(0, 4),
+        number=st.integers(1, 4),
+        days_ago=st.integers(0, 20),
+        urgent=st.sampled_from("    !"),
+        weight=st.sampled_from([1, 1, 2, 5]),
     )
-    def arrive(self, kind: int, number: int, days_ago: int, urgent: str) -> None:
+    def arrive(self, kind: int, number: int, days_ago: int, urgent: str, weight: int) -> None:
         for _ in range(number):
             self.act(
                 flow.log,
                 reference=f"F-{File.objects.count() + 1}",
                 file_type=self.types[kind],
                 received_at=self.now - timedelta(days=days_ago),
+                weight=weight,
                 expedite_reason=urgent.strip(),
                 by=self.lea,
             )
