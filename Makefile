@@ -3,13 +3,14 @@
 # make check  linter, formatter, types, import rules, templates, migrations
 # make bench  the benchmarks; writes var/bench.json
 # make messages  bring the translations in locale/ in step with pages and code, and compile them
+# make screenshots  pictures of every page into docs/screenshots (SIGHTS="board bin" takes only those)
 # make lock   remake requirements/*.txt from *.in (UPGRADE=--upgrade takes newer versions)
 # make clean  remove what set-up and tests made; var/ stays
 
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help run test check bench messages lock clean again
+.PHONY: help run test check bench messages screenshots lock clean again
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -33,6 +34,10 @@ check: .venv/test.stamp
 
 bench: .venv/run.stamp
 	@$(PY) bench/run.py
+
+screenshots: .venv/test.stamp
+	@$(PY) -m tests.browser --install
+	@$(PY) -m tests.screenshots $(SIGHTS)
 
 # Set-up is skipped while the lock file is older than the stamp, or has the same content as when the stamp was made. A Python
 # that is gone (an upgrade of the system, a moved folder) has it done again.

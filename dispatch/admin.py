@@ -12,7 +12,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -20,7 +20,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import flow, rights, timetables
-from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, ReasonForm
+from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, NamedRows, ReasonForm
 from dispatch.hours import write_exceptions, write_week
 from dispatch.models import (
     Agreement,
@@ -83,6 +83,7 @@ class NewPersonForm(AdminUserCreationForm):
 
 class CompetenceInline(admin.TabularInline):
     model = Competence
+    formset = NamedRows
     extra = 1
 
 
@@ -98,7 +99,7 @@ class WorkerAdmin(UserAdmin):
     search_fields = ("name", "username", "email")
     ordering = ("name",)
     readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
-    filter_horizontal = ("leads",)
+    formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
     inlines = [CompetenceInline]
     fieldsets = (
         (None, {"fields": ("username", "password", "name", "email")}),
@@ -185,6 +186,7 @@ class TeamAdmin(admin.ModelAdmin):
 
 class ChecklistInline(admin.TabularInline):
     model = ChecklistItem
+    formset = NamedRows
     extra = 1
 
 

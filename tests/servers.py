@@ -109,12 +109,14 @@ class Run:
         with patch.dict(os.environ, self.environment):
             database, valkey = embedded.database_url(), embedded.redis_url()
         ours = connections["default"]
-        connections["default"] = type(ours)(ours.settings_dict | dj_database_url.parse(database), "default")
+        theirs = ours.settings_dict | dj_database_url.parse(database)
+        connections["default"] = type(ours)(theirs, "default")
         client = settings.RQ_QUEUES["default"]["REDIS_CLIENT_KWARGS"]
         path = valkey.removeprefix("unix://").partition("?")[0]
         try:
             with (
                 patch.dict(client, unix_socket_path=path),
+                patch.dict(connections.settings["default"], theirs),  # for connections that are opened beside it
                 override_settings(PASSWORD_HASHERS=["tests.servers.QuickHasher"]),
             ):
                 yield

@@ -20,7 +20,7 @@ new PerformanceObserver((list) => {
   for (const each of list.getEntries()) {
     // A text at the right that gets longer begins further left, while its box stays: that is its own change.
     const sources = [...each.sources].filter(({node}) => node?.nodeType !== Node.TEXT_NODE);
-    if (each.sources.length && !sources.length) continue;
+    if (each.hadRecentInput || (each.sources.length && !sources.length)) continue;
     const moved = sources.map(({node, previousRect: was, currentRect: is}) =>
       `${node?.id || node?.className} "${node?.textContent.trim()}" from ${was.x}, ${was.y} to ${is.x}, ${is.y}`);
     window.shifts.push(`${each.value}: ${moved.join("; ")}`);

@@ -1,0 +1,262 @@
+"""Every page of the demo office, in every state worth a look: who goes there, by which address, and what they do to see it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import override_settings
+from django.utils import timezone
+from playwright.sync_api import Browser, Page
+
+from backoffice import demo
+from dispatch import absences, andon, attachments, flow, importing, shelf
+from dispatch.models import File, HelpCall, Import, Queue, Slot, State
+from skills.models import Role, Team, Worker
+from tests import office
+from tests.servers import Run
+
+# Sends a form as it stands, past the browser's own checks and past the scripts: the whole page that the server answers with.
+SEND = "form => { form.noValidate = true; HTMLFormElement.prototype.submit.call(form); }"
+PASSWORDS = dict.fromkeys(demo.SIGN_INS, "demo")
+TEAM = "international-settlements"
+LONG = "Reinsurance treaty settlements, Mediterranean and Black Sea"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open."""
+
+    name: str
+    who: str
+    path: str
+    status: int = 200
+    sends: str = ""
+    typed: dict[str, str] = field(default_factory=dict)
+    opens: str = ""
+
+    def see(self, page: Page) -> int:
+        """Goes there; the status of the page that is seen."""
+        answer = page.goto(self.path)
+        if self.sends:
+            for name, text in self.typed.items():
+                page.locator(f"{self.sends} [name={name}]").evaluate("(each, text) => { each.value = text; }", text)
+            with page.expect_navigation() as sent:
+                page.locator(self.sends).evaluate(SEND)
+            answer = sent.value
+        if self.opens:
+            page.locator(self.opens).first.click()
+        assert answer
+        return answer.status
+
+
+class Visitors:
+    """Whoever goes to see: one browser context, and in it one page, a person."""
+
+    def __init__(self, browser: Browser, address: str, **how: Any) -> None:
+        self._browser, self._how = browser, {"base_url": address, "reduced_motion": "reduce", **how}
+        self._pages: dict[str, Page] = {}
+
+    def page_of(self, who: str) -> Page:
+        """The one of this user name, signed in; the stranger's without a name."""
+        if who not in self._pages:
+            context = self._browser.new_context(**self._how)
+            context.set_default_timeout(10_000)
+            self._pages[who] = page = context.new_page()
+            if who:
+                page.goto("/sign-in/")
+                page.get_by_label("User name").fill(who)
+                page.get_by_label("Password").fill(PASSWORDS.get(who, "secret"))
+                page.get_by_label("Password").press("Enter")
+                page.wait_for_url(lambda url: "/sign-in/" not in url)
+        return self._pages[who]
+
+    def leave(self) -> None:
+        for page in self._pages.values():
+            page.context.close()
+
+
+def furnish(run: Run) -> list[Sight]:
+    """Adds to a fresh demo office what its first morning does not show by itself, and tells every page of it."""
+    team = Team.objects.select_related("queue").get(slug=TEAM)
+    leader, worker = (Worker.objects.get(username=name) for name in ("leader", "worker"))
+    _in_hand(worker)
+    with override_settings(ATTACHMENTS_DIR=str(run.var / "attachments")):
+        waiting = _told_file(team, leader)
+    kind = team.file_types.filter(agreements__isnull=False)[0]
+    absences.plan(worker, starts_at=timezone.now() + timedelta(days=9), ends_at=timezone.now() + timedelta(days=12))
+    return [
+        *_doors(team),
+        *_boards(team),
+        *_bins(),
+        *_files(waiting, team),
+        *_desk(run, team),
+        *_scans(worker),
+        Sight("preferences", "worker", "/preferences/"),
+        Sight("preferences-refused", "leader", "/preferences/", 422, sends="form[action$='/password/']"),
+        Sight("admin", "admin", "/admin/"),
+        Sight("admin-people", "admin", "/admin/skills/worker/"),
+        Sight("admin-file-type", "admin", f"/admin/dispatch/filetype/{kind.pk}/change/"),
+        Sight("admin-team", "admin", f"/admin/skills/team/{team.pk}/change/"),
+        Sight("admin-calendar", "admin", f"/admin/dispatch/workcalendar/{team.queue.calendar_id}/change/"),
+        Sight("admin-person", "admin", f"/admin/skills/worker/{worker.pk}/change/"),
+    ]
+
+
+def _in_hand(worker: Worker) -> None:
+    """The visitor has a file in hand, one that is stuck, and one on the shelf."""
+    now = timezone.now()
+    if not HelpCall.objects.filter(worker=worker, ended_at=None).exists():
+        flow.start(worker, office.next_position(worker), by=worker, now=now)
+        held = Slot.objects.get(bin=worker.pk, in_hand=True)
+        andon.stuck(worker, held.position, reason="The amounts of two documents differ", by=worker, now=now)
+    calm = Slot.objects.filter(bin=worker.pk, file__isnull=False).exclude(
+        file__in=HelpCall.objects.filter(ended_at=None).values("file")
+    )
+    waits = calm.order_by("filled_at", "position")[0]
+    wake_at = now + timedelta(days=2)
+    shelf.shelve(worker, waits.position, reason="The bank answers in two days", wake_at=wake_at, by=worker, now=now)
+    if not Slot.objects.filter(bin=worker.pk, in_hand=True).exists():
+        flow.start(worker, calm.order_by("filled_at", "position")[0].position, by=worker, now=now)
+
+
+def _told_file(team: Team, leader: Worker) -> File:
+    """A waiting file that has documents and a long way behind it."""
+    now = timezone.now()
+    file = File.objects.filter(team=team, state=State.WAITING, expedite=False, file_type__skill__isnull=False)[0]
+    letter = SimpleUploadedFile(
+        "Letter of the counterparty, second reminder, with all enclosures.pdf", b"%PDF-1.7 letter"
+    )
+    picture = SimpleUploadedFile("stamp.png", b"\x89PNG\r\n\x1a\n stamp")
+    attachments.attach(file, [letter, picture], by=leader, now=now)
+    return file
+
+
+def _doors(team: Team) -> list[Sight]:
+    wrong = {"username": "worker", "password": "sesame"}
+    return [
+        Sight("sign-in", "", "/sign-in/"),
+        Sight("sign-in-refused", "", "/sign-in/", sends="form.stack", typed=wrong),
+        Sight("sign-in-first", "", "/bin/"),
+        Sight("wall", "", f"/board/{team.slug}/?wall={team.queue.wall_secret}"),
+        Sight("forbidden", "worker", "/intake/", 403),
+        Sight("missing", "worker", "/files/IS-00000/", 404),
+    ]
+
+
+def _boards(team: Team) -> list[Sight]:
+    Team.objects.create(name="Recoveries", slug="recoveries")
+    quiet = office.team(LONG)
+    office.worker("Bartholomew Featherstone", quiet)
+    bin_of = f"/board/{team.slug}/bin"
+    away = Worker.objects.filter(team=team, is_present=False, roles__contains=["worker"])[0]
+    early = {"starts_at": "2026-03-03T09:00", "ends_at": "2026-03-02T09:00"}
+    return [
+        Sight("board", "leader", f"/board/{team.slug}/"),
+        Sight("board-as-manager", "manager", f"/board/{team.slug}/"),
+        Sight("board-ending-a-call", "leader", f"/board/{team.slug}/", opens=".help-acts summary"),
+        Sight("board-quiet", "manager", f"/board/{quiet.slug}/"),
+        Sight("board-without-queue", "manager", "/board/recoveries/"),
+        Sight("boards", "manager", "/board/"),
+        Sight("bin-of", "leader", f"{bin_of}/worker/"),
+        Sight("bin-of-away", "leader", f"{bin_of}/{away.username}/"),
+        Sight("bin-of-refused", "leader", f"{bin_of}/worker/", 422, sends="form[action$='/absences/']", typed=early),
+    ]
+
+
+def _bins() -> list[Sight]:
+    calm = office.team("Calm desk")
+    away, idle = office.worker("Away Today", calm, present=False), office.worker("Idle Hands", calm)
+    next_one = office.worker("Next Inline", calm)
+    flow.log(
+        reference="K-1",
+        file_type=office.file_type("Letter", calm, checklist=("It is signed",)),
+        by=None,
+        now=timezone.now(),
+    )
+    flow.away(idle, by=idle, now=timezone.now())
+    flow.back(idle, by=idle, now=timezone.now())
+    no_bin = office.person("No Bin", Role.WORKER, team=calm)
+    no_queue = office.person("No Queue", Role.WORKER, team=Team.objects.get(slug="recoveries"))
+    holder = Slot.objects.filter(bin__in=[idle.pk, next_one.pk], file__isnull=False).first()
+    filled = Worker.objects.get(pk=holder.bin_id) if holder else next_one
+    empty = next_one if filled == idle else idle
+    return [
+        Sight("bin", "worker", "/bin/"),
+        Sight("bin-unconfirmed", "worker", "/bin/", 422, sends="form[id^=done-]"),
+        Sight("bin-stuck", "worker", "/bin/", opens="details[id^=stuck-] summary"),
+        Sight("bin-shelving", "worker", "/bin/", opens="details[id^=shelve-] summary"),
+        Sight("bin-menu", "worker", "/bin/", opens="details.menu summary"),
+        Sight("bin-next", filled.username, "/bin/"),
+        Sight("bin-empty", empty.username, "/bin/"),
+        Sight("bin-away", away.username, "/bin/"),
+        Sight("bin-missing", no_bin.username, "/bin/"),
+        Sight("bin-without-queue", no_queue.username, "/bin/"),
+    ]
+
+
+def _files(waiting: File, team: Team) -> list[Sight]:
+    done = File.objects.filter(team=team, state=State.DONE).latest("done_at")
+    taken = File.objects.filter(team=team, state=State.IN_SLOT)[0]
+    at = f"/files/{waiting.reference}/"
+    return [
+        Sight("file", "leader", at),
+        Sight("file-as-worker", "worker", at),
+        Sight("file-expediting", "leader", at, opens="#expedite summary"),
+        Sight("file-refused", "leader", at, 422, sends="#withdraw form"),
+        Sight("file-done", "leader", f"/files/{done.reference}/"),
+        Sight("file-in-a-slot", "leader", f"/files/{taken.reference}/"),
+        Sight("search", "leader", "/search/"),
+        Sight("search-found", "leader", f"/search/?q={waiting.title.split()[0]}&state=waiting"),
+        Sight("search-similar", "leader", f"/search/?q={waiting.reference[:-1]}x"),
+        Sight("search-nothing", "leader", "/search/?q=zzzzqqqq"),
+        Sight("covers", "assistant", f"/files/covers/?reference={waiting.reference}&reference={done.reference}"),
+        Sight("covers-labels", "assistant", f"/files/covers/?reference={waiting.reference}&as=label"),
+        Sight("covers-nothing", "assistant", "/files/covers/?reference=none", 404),
+    ]
+
+
+def _desk(run: Run, team: Team) -> list[Sight]:
+    nothing = {"reference": "", "expedite_reason": "x"}
+    faulty, ready, done = _imports(run, team)
+    return [
+        Sight("intake", "assistant", "/intake/"),
+        Sight("intake-refused", "assistant", "/intake/", 422, sends="#intake-form", typed=nothing),
+        Sight("imports", "assistant", "/intake/import/"),
+        Sight("imports-refused", "assistant", "/intake/import/", 422, sends="form.upload"),
+        Sight("import-faulty", "assistant", f"/intake/import/{faulty.pk}/"),
+        Sight("import-ready", "assistant", f"/intake/import/{ready.pk}/"),
+        Sight("import-done", "assistant", f"/intake/import/{done.pk}/"),
+    ]
+
+
+def _imports(run: Run, team: Team) -> list[Import]:
+    """One with faults, one that could be imported, one that was; all of them run by the office itself."""
+    assistant, kind = Worker.objects.get(username="assistant"), team.file_types.all()[0].name
+    columns = "reference,file_type,customer,title,received_at,weight"
+    good = [f"IS-9{number:04},{kind},Harbour Mutual,Second reminder,,1" for number in range(30)]
+    bad = [*good, f"IS 9,{kind},Harbour Mutuel,,31/02/2026,", "IS-90031,Letter of nobody,,,,", ",,,,,heavy"]
+
+    def upload(name: str, rows: list[str]) -> Import:
+        content = "\n".join([columns, *rows]).encode()
+        return importing.upload(content, name=name, team=team, by=assistant, now=timezone.now())
+
+    made = [upload("march-with-faults.csv", bad), upload("april.csv", good), upload("may.csv", good[:2])]
+    for each in made:
+        run.until(lambda each=each: Import.objects.get(pk=each.pk).state not in Import.WANTED)
+    last = Import.objects.get(pk=made[-1].pk)
+    importing.order(last, checks=last.checks, now=timezone.now())
+    run.until(lambda: Import.objects.get(pk=last.pk).state == Import.State.IMPORTED)
+    return made
+
+
+def _scans(worker: Worker) -> list[Sight]:
+    held = Slot.objects.select_related("file").get(bin=worker.pk, in_hand=True)
+    assert held.file
+    assert Queue.objects.filter(team=worker.team_id).exists()
+    return [
+        Sight("scan", "worker", "/scan/"),
+        Sight("scan-unknown", "worker", "/scan/NOTHING-1/", 404),
+        Sight("scan-file", "worker", f"/scan/{held.file.reference}/"),
+        Sight("scan-unconfirmed", "worker", f"/scan/{held.file.reference}/", 422, sends="form.good-means"),
+    ]
