@@ -64,8 +64,8 @@ class NamedRows(forms.BaseInlineFormSet):
     def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
         for field in form.fields.values():
-            wrapped: forms.Widget = getattr(field.widget, "widget", field.widget)
-            wrapped.attrs["aria-label"] = field.label
+            widget: Any = field.widget
+            getattr(widget, "widget", widget).attrs["aria-label"] = field.label
 
 
 class CalendarForm(forms.ModelForm):
