@@ -43,6 +43,13 @@ def _no_language_stays() -> Iterator[None]:
     translation.deactivate()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes that run the tests inherit neither folder nor settings of this one, which only hands them out."""
+    for name in ("THREESLOT_VAR", "DJANGO_SETTINGS_MODULE"):
+        os.environ.pop(name, None)
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(folders.ROOT, ignore_errors=True)
 
