@@ -31,7 +31,7 @@ CUSTOMERS_LOOKED_AT = 10
 A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
 PATIENCE = 1_500  # milliseconds a look may take
-SIMILAR_RANK = 4
+EXACT_RANK, SIMILAR_RANK = 0, 4
 ALIKE = 0.45  # from 0 to 1
 
 # The planner guesses badly how rare a word is. An index is the right way to every word; a wrong guess must not cost a minute.
@@ -188,6 +188,7 @@ class _Haul:
 
     said: dict[int, tuple[str, bool]] = field(default_factory=dict)
     is_partial: bool = False
+    is_exact: bool = False  # the very reference is among them
     gave_up: bool = False
 
     def add(self, rows: list[tuple[Any, ...]]) -> None:
@@ -195,6 +196,7 @@ class _Haul:
             if file_id is None:
                 self.is_partial = self.is_partial or rank > 0
             else:
+                self.is_exact = self.is_exact or rank == EXACT_RANK
                 self.said.setdefault(file_id, (said, rank == SIMILAR_RANK))
 
 
@@ -224,7 +226,8 @@ def _haul(asked: Asked) -> _Haul:
             haul.add(_look(_as_typed(asked), asked))
             if asked.words and len(haul.said) <= SHOWN:
                 haul.add(_look(_as_written(asked), asked))
-            if asked.words and len(haul.said) < FEW and not haul.is_partial:
+            # Who typed a whole reference made no slip, and half of a million references are like it.
+            if asked.words and len(haul.said) < FEW and not haul.is_partial and not haul.is_exact:
                 haul.add(_look(_alike(asked), asked))
     except OperationalError as slow:
         if not isinstance(slow.__cause__, QueryCanceled):

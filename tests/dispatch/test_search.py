@@ -305,6 +305,13 @@ def test_guesses_are_said_to_be_guesses(page, claim):
     assert "Similar to what you typed" in text(page.get("/search/?q=brust+pipe"))
 
 
+def test_who_typed_a_whole_reference_made_no_slip(page, claim):
+    log(claim, "CL-20417", "storm")
+    log(claim, "CL-20418", "storm")
+    assert [row.file.reference for row in page.get("/search/?q=cl-20417").context["found"].rows] == ["CL-20417"]
+    assert len(page.get("/search/?q=cl-20411").context["found"].rows) == 2
+
+
 def test_every_page_has_the_field_or_the_link(page):
     answer = page.get("/board/").content.decode()
     assert 'action="/search/"' in answer
@@ -341,7 +348,7 @@ def test_a_look_that_takes_too_long_is_given_up_and_said(page, claim, monkeypatc
         search, "BY_LIKENESS", search.BY_LIKENESS + "UNION ALL SELECT pg_sleep(3)::text, 0, 0, 4, 0, ''"
     )
     monkeypatch.setattr(search, "PATIENCE", 100)
-    answer = page.get("/search/?q=CL-20417")
+    answer = page.get("/search/?q=CL-2041")
     assert [row.file.reference for row in answer.context["found"].rows] == ["CL-20417"]
     assert "took too long" in text(answer)
 
