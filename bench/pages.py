@@ -39,14 +39,47 @@ class Browser:
     def _ask(
         self, method: str, path: str, *, expected: int, body: str = "", headers: dict[str, str] | None = None
     ) -> str:
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        self.connection.request(method, path, body or None, (headers or {}) | {"Cookie": cookies})
+        self.connection.request(method, path, body or None, (headers or {}) | self._cookies())
         answer = self.connection.getresponse()
         text = answer.read().decode()
         assert answer.status == expected, f"{method} {path}: {answer.status}\n{text[:2000]}"
         for value in answer.headers.get_all("Set-Cookie", []):
             self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(value).items()}
         return text
+
+    def _cookies(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def first_byte(self, path: str) -> tuple[int, float]:
+        """Status, and seconds until the answer began. Whatever it is; cookies stay as they are."""
+        if self.connection.sock is None:
+            self.connection.connect()
+        began = time.perf_counter()
+        self.connection.request("GET", path, headers=self._cookies())
+        answer = self.connection.getresponse()
+        seconds = time.perf_counter() - began
+        answer.read()
+        return answer.status, seconds
+
+    def rest(self) -> None:
+        """The next request has a connection of its own: a server hangs up on who says nothing for some seconds."""
+        self.connection.close()
+
+    def stream(self, path: str, *, until: bytes) -> tuple[float, float]:
+        """Seconds until the first byte of a stream, and until the end of the first event with such a line. Then it is left."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.connection.port)
+        began = time.perf_counter()
+        connection.request("GET", path, headers=self._cookies() | {"Accept": "text/event-stream"})
+        answer = connection.getresponse()
+        assert answer.status == 200, f"{path}: {answer.status}"
+        line, first = answer.readline(), time.perf_counter() - began
+        while not line.startswith(until):
+            line = answer.readline()
+        while line != b"\n":
+            line = answer.readline()
+        seconds = time.perf_counter() - began
+        connection.close()
+        return first, seconds
 
     def sign_in(self, worker: Worker) -> None:
         self.token = self.token_on("/sign-in/")

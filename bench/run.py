@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +22,13 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from bench import RESULTS, arrivals, engine, floor, hammer, office, pages, places  # noqa: E402
+from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, tour  # noqa: E402
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
 from dispatch import boards, ledger  # noqa: E402
 from dispatch.refill import refill  # noqa: E402
 
 SMALL, LARGE, QUICK = 1_000, 1_000_000, 100_000
+EVENTS_A_FILE = 10  # for each file that waits, in what is behind them
 HAMMERED = 8_000  # files done; with all the rest more than 10,000 acts
 
 
@@ -60,6 +62,8 @@ class Bench:
 
     def __init__(self, *, large: int, rounds: int) -> None:
         self.large, self.rounds = large, rounds
+        self.offices: dict[str, office.Office] = {}
+        self.scenes: dict[str, tour.Scene] = {}
 
     def run(self) -> list[Line]:
         self._prepare()
@@ -67,7 +71,11 @@ class Bench:
         lines += self._blocked_head()
         lines += self._steady()
         lines += self._over_http()
+        self._history()
         lines += self._boards()
+        lines += self._board_page()
+        lines += self._first_bytes()
+        lines += self._searches()
         lines += self._cold_fill()
         lines += self._import()
         lines += self._hammer()
@@ -77,7 +85,6 @@ class Bench:
     def _prepare(self) -> None:
         """Small, large and empty databases, each with its raw tables beside."""
         places.prepare()
-        self.offices = {}
         for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
             _say(f"{waiting:,} files")
             places.copy_bare(name)
@@ -204,6 +211,57 @@ class Bench:
             ),
             line("Board", "statements", [number]),
         ]
+
+    def _history(self) -> None:
+        """From here on there are ten events for each file that waits, its own "logged" among them."""
+        for name, waiting in ((places.SMALL, SMALL), (places.LARGE, self.large)):
+            _say(f"{EVENTS_A_FILE * waiting:,} events")
+            places.use(name)
+            history.add(self.offices[name], (EVENTS_A_FILE - 1) * waiting, now=timezone.now())
+            office.settle()
+        places.write_everything()
+
+    def _board_page(self) -> list[Line]:
+        """The whole page over HTTP, for its leader, both sizes in turn."""
+        _say("Boards as pages")
+        found: dict[str, list[Round]] = {places.SMALL: [], places.LARGE: []}
+        numbers = {}
+        with ExitStack() as both:
+            browsers = {}
+            for name in found:
+                places.use(name)
+                self.scenes[name] = tour.set_scene(self.offices[name], now=timezone.now())
+                browsers[name] = both.enter_context(pages.web(name, self.scenes[name].person))
+                numbers[name] = tour.statements(self.scenes[name], "board")
+            for _ in range(self.rounds):
+                for name, rounds in found.items():
+                    rounds.append(tour.board(self.scenes[name], browsers[name], times=10))
+        small, large = found[places.SMALL], found[places.LARGE]
+        events = EVENTS_A_FILE * self.large
+        return [
+            milliseconds(f"Board as a page, {SMALL:,} waiting", small),
+            milliseconds(f"Board as a page, {self.large:,} waiting, {events:,} events", large),
+            line(f"Board as a page, {self.large:,} : {SMALL:,}", "ratio", ratios(large, small), at_most=1.5),
+            line("Board as a page", "statements", [numbers[places.LARGE]]),
+            line(
+                "Board as a page, more than with few files",
+                "statements",
+                [numbers[places.LARGE] - numbers[places.SMALL]],
+                at_most=0,
+            ),
+        ]
+
+    def _first_bytes(self) -> list[Line]:
+        _say("Every page")
+        places.use(places.LARGE)
+        scene = self.scenes[places.LARGE]
+        with pages.web(places.LARGE, scene.person) as browser:
+            return tour.measure(scene, browser, rounds=5, times=3)
+
+    def _searches(self) -> list[Line]:
+        _say("Search")
+        waiting = {places.SMALL: SMALL, places.LARGE: self.large}
+        return lookups.measure(self.offices, waiting=waiting, rounds=self.rounds, times=5)
 
     def _cold_fill(self) -> list[Line]:
         _say("200 people come in")

@@ -4,6 +4,7 @@ What an administrator changes may concern who holds what: a person who leaves a 
 away by the verb, so their files return to the queue; and every change that may let somebody do more wakes a refill.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -43,6 +44,25 @@ admin.site.site_url = "/board/"
 admin.site.unregister(Group)  # roles decide who may do what
 
 
+Deleted = tuple[list[Any], dict[str, int], set[str], list[Any]]
+
+
+def kept_by(relation: str) -> Callable[..., Deleted]:
+    """What would be deleted with these. What has such a relation stays, and one look tells: Django would read and list all of the
+    other side, which may be a million files, only to say the same."""
+
+    def get_deleted_objects(
+        shown: admin.ModelAdmin, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest
+    ) -> Deleted:
+        meta = shown.model._meta
+        these = shown.model._default_manager.filter(pk__in=[each.pk for each in objs], **{f"{relation}__isnull": False})
+        if these.exists():
+            return [], {}, set(), [meta.get_field(relation).related_model._meta.verbose_name_plural]
+        return admin.ModelAdmin.get_deleted_objects(shown, objs, request)
+
+    return get_deleted_objects
+
+
 class RolesField(forms.TypedMultipleChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -69,6 +89,7 @@ class CompetenceInline(admin.TabularInline):
 
 @admin.register(Worker)
 class WorkerAdmin(UserAdmin):
+    get_deleted_objects = kept_by("bin")
     changeform_view = orphans_first(UserAdmin.changeform_view)
     delete_view = orphans_first(UserAdmin.delete_view)
     form = PersonForm
@@ -136,6 +157,7 @@ class QueueInline(admin.StackedInline):
 
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin):
+    get_deleted_objects = kept_by("files")
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}
@@ -179,6 +201,7 @@ class AgreementInline(admin.StackedInline):
 
 @admin.register(FileType)
 class FileTypeAdmin(admin.ModelAdmin):
+    get_deleted_objects = kept_by("files")
     changeform_view = orphans_first(admin.ModelAdmin.changeform_view)
     delete_view = orphans_first(admin.ModelAdmin.delete_view)
     action_form = ReasonForm
@@ -217,6 +240,7 @@ class SkillAdmin(admin.ModelAdmin):
 
 @admin.register(Customer)
 class CustomerAdmin(admin.ModelAdmin):
+    get_deleted_objects = kept_by("files")
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}

@@ -61,10 +61,11 @@ def _name(choice: tuple[str, str]) -> str:
 class NamedRows(forms.BaseInlineFormSet):
     """Rows of a table, where the heading of its column is all that names a field: whoever listens hears the name with it."""
 
-    def add_fields(self, form: forms.Form, index: int | None) -> None:
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
         for field in form.fields.values():
-            getattr(field.widget, "widget", field.widget).attrs["aria-label"] = field.label
+            widget: Any = field.widget
+            getattr(widget, "widget", widget).attrs["aria-label"] = field.label
 
 
 class CalendarForm(forms.ModelForm):

@@ -86,7 +86,7 @@ def recent_causes(team_id: int) -> list[str]:
     """What help calls of this team ended with lately, as people wrote it, each once; the latest first."""
     ended = HelpCall.objects.filter(team=team_id, ended_at__isnull=False).exclude(cause__in=list(Gone))
     found: dict[str, str] = {}
-    for cause in ended.order_by("-ended_at").values_list("cause", flat=True)[:RECENT]:
+    for cause in ended.order_by("-ended_at", "-pk").values_list("cause", flat=True)[:RECENT]:
         found.setdefault(cause.casefold(), cause)
     return list(found.values())
 
@@ -100,7 +100,7 @@ def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
         since -= timedelta(days=1)
         days += calendar.is_working_day(calendar.local_day(since))
     ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now)
-    told = ended.exclude(cause__in=list(Gone)).order_by("ended_at").values_list("cause", flat=True)
+    told = ended.exclude(cause__in=list(Gone)).order_by("ended_at", "pk").values_list("cause", flat=True)
     times: Counter[str] = Counter()
     spelled: dict[str, str] = {}
     for cause in told:

@@ -46,7 +46,7 @@ def may_share_wall(person: Worker, team: Team) -> bool:
 
 def leads(person: Worker, team: Team) -> bool:
     """Who answers for the team's day: says who is here and who is not, and plans absences."""
-    return person.has_role(Role.LEADER) and person.leads.filter(pk=team.pk).exists()
+    return person.has_role(Role.LEADER) and any(led.pk == team.pk for led in person.leads.all())
 
 
 def may_see_files(person: Worker) -> bool:

@@ -39,6 +39,7 @@ def _clear_killed_runs() -> None:
                 shutil.rmtree(root, ignore_errors=True)
 
 
-_clear_killed_runs()
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the process that starts the others does it, before they make folders of their own
+    _clear_killed_runs()
 ROOT = Path(tempfile.mkdtemp(prefix=PREFIX))
 _hold(ROOT)

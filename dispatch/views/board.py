@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -81,6 +82,7 @@ def board(request: HttpRequest, team: str) -> HttpResponseBase:
 
 def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
     """The whole board, and under it what this person may do from here."""
+    person = request.user if isinstance(request.user, Worker) and not wall else None
     try:
         board = team_board(team, now=timezone.now())
     except Queue.DoesNotExist:
@@ -89,9 +91,9 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
         **live.board_context(board),
         "wall": wall,
         "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
-        "wall_url": "" if wall else _wall_url(request, board),
+        "acts": _acts(person, team, calls=board.help_calls, now=board.now) if person else None,
+        "wall_url": _wall_url(person, board) if person else "",
         "team": team,
-        "acts": acts_of(request.user, team) if isinstance(request.user, Worker) and not wall else None,
         "told": told,
     }
     return render(request, "dispatch/board.html", context, status=told.status)
@@ -100,11 +102,17 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
 def acts_of(person: Worker, team: Team) -> Acts | None:
     """None for whoever is never called here: they need not even ask."""
     queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
-    if queue is None or not rights.may_be_called(person, team):
+    if queue is None:
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
+    return _acts(person, team, calls=open_calls(team.pk, now=now), now=now)
+
+
+def _acts(person: Worker, team: Team, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+    prefetch_related_objects([person], "leads")  # the rules below ask for them again and again
+    if not rights.may_be_called(person, team):
+        return None
     mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
-    calls = open_calls(team.pk, now=now)
     causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
         return Acts(now, calls, mine, (), causes, {})
@@ -112,9 +120,9 @@ def acts_of(person: Worker, team: Team) -> Acts | None:
     return Acts(now, calls, mine, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
 
 
-def _wall_url(request: HttpRequest, board: Board) -> str:
+def _wall_url(person: Worker, board: Board) -> str:
     """Empty for whoever may not hand it out."""
-    if not isinstance(request.user, Worker) or not rights.may_share_wall(request.user, board.team):
+    if not rights.may_share_wall(person, board.team):
         return ""
     return _with(reverse("board", args=[board.team.slug]), wall=Queue.objects.get(team=board.team).wall_secret)
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from dispatch import ledger
 from dispatch.models import Queue
-from skills.models import Worker
+from skills.models import Team, Worker
 from tests import office
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +91,26 @@ def test_only_administrators_enter(client, team, role):
     client.force_login(office.person("Somebody", role, team=team))
     assert client.get("/admin/").status_code == 302
     assert client.get(reverse("admin:skills_worker_changelist")).status_code == 302
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_what_has_files_stays_and_they_are_not_listed(admin, team, number, django_assert_num_queries):
+    """Django would read every one of a million files, only to say that they are in the way."""
+    kind = office.file_type("Claim", team)
+    reference = office.log(kind, number)[0].reference
+    for name, pk in (("skills_team", team.pk), ("dispatch_filetype", kind.pk)):
+        address = reverse(f"admin:{name}_delete", args=[pk])
+        admin.get(address)
+        with django_assert_num_queries(5):
+            asked = admin.get(address).content.decode()
+        assert "<li>files</li>" in asked
+        assert reference not in asked
+        admin.post(address, {"post": "yes"})
+    assert kind.files.count() == number
+    assert Team.objects.filter(pk=team.pk).exists()
+
+
+def test_what_has_none_can_be_deleted(admin, team):
+    kind = office.file_type("Claim", team)
+    admin.post(reverse("admin:dispatch_filetype_delete", args=[kind.pk]), {"post": "yes"})
+    assert not team.file_types.exists()
