@@ -119,8 +119,9 @@ def test_an_assistant_logs_files_and_imports_a_table(visit: Visitors, at_hand: R
     hands.go("Import many files")
     expect(page.locator("#table")).to_be_focused()
     rows = [f"{stem}-{number};{cast.claim.name}" for number in (3, 4)]
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")  # deaf until painted
     with page.expect_file_chooser() as chooser:
-        hands.press("Enter")
+        hands.press("Space")
     chooser.value.set_files(
         {"name": "two.csv", "mimeType": "text/csv", "buffer": "\n".join(["reference;type", *rows]).encode()}
     )
@@ -182,6 +183,7 @@ def test_a_worker_works_a_day(visit: Visitors, at_hand: Run) -> None:
 
     expect(front).to_contain_text(fourth)
     hands.go("Pass back")
+    hands.stands("Why do you pass it back?")
     hands.type("My neighbour's")
     hands.go("Pass back")
     expect(front).not_to_contain_text(fourth)
