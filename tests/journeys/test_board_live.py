@@ -163,6 +163,7 @@ def test_one_click_on_the_call_answers_it_and_focus_goes_on(visit: Visitors, at_
     expect(card).to_contain_text("comes to help")
     expect(card.locator(":focus")).to_have_count(1)
     card.get_by_text("End", exact=False).first.press("Enter")
+    expect(page.get_by_label("What was behind it?")).to_be_focused()
     page.keyboard.type("form uncl")
     cast.log(1)
     finish(cast)
