@@ -39,7 +39,7 @@ def _clear_killed_runs() -> None:
                 shutil.rmtree(root, ignore_errors=True)
 
 
-if "PYTEST_XDIST_WORKER" not in os.environ:  # the process that starts the others does it, before they make folders of their own
+if "PYTEST_XDIST_WORKER" not in os.environ:  # whoever starts the others does it, before they make folders
     _clear_killed_runs()
 ROOT = Path(tempfile.mkdtemp(prefix=PREFIX))
 _hold(ROOT)

@@ -119,7 +119,8 @@ def test_an_assistant_logs_files_and_imports_a_table(visit: Visitors, at_hand: R
     hands.go("Import many files")
     expect(page.locator("#table")).to_be_focused()
     rows = [f"{stem}-{number};{cast.claim.name}" for number in (3, 4)]
-    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")  # deaf until painted
+    # Deaf until painted.
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     with page.expect_file_chooser() as chooser:
         hands.press("Space")
     chooser.value.set_files(
