@@ -97,12 +97,12 @@ SELECT {FACTS}, '', '', 0, TRUE FROM can_do CROSS JOIN LATERAL (
 """)
 
 # What everybody who is here got lately (R7): the files they finished last and those they hold.
-LOTS = """
+LOTS = Statement("""
 SELECT b.worker_id, b.lately_files + count(f.id), b.lately_weight + coalesce(sum(f.weight), 0)
 FROM dispatch_bin b JOIN skills_worker w ON w.id = b.worker_id
 LEFT JOIN dispatch_slot s ON s.bin_id = b.worker_id LEFT JOIN dispatch_file f ON f.id = s.file_id
 WHERE w.team_id = %(team)s AND w.is_present AND w.is_active GROUP BY b.worker_id
-"""
+""")
 
 HUNGRY_TEAMS = f"""
 SELECT DISTINCT can_do.team_id FROM ({CAN_DO}) can_do
@@ -223,7 +223,7 @@ def _equal(turn: int, due_at: datetime, received_at: datetime, weight: int) -> E
 
 def _lots(team_id: int) -> dict[int, Lot]:
     """Of everybody who is here, by person."""
-    return {worker: Lot(files, weight) for worker, files, weight in moves.rows(LOTS, {"team": team_id})}
+    return {worker: Lot(files, weight) for worker, files, weight in LOTS.rows(team=team_id)}
 
 
 def fill_slot(slot_id: int, *, worker_id: int, terms: moves.Terms, cause: str, now: datetime) -> bool:
