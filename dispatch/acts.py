@@ -14,6 +14,11 @@ from psycopg2.errors import DeadlockDetected, SerializationFailure
 TRIES = 6
 PAUSE = 0.02  # seconds before the second try, at most; twice as long before each further one
 
+
+class Overtaken(Exception):
+    """What an act read before it held its locks was changed before it got them: nothing has happened, and it is done again."""
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -29,9 +34,11 @@ def act(verb: Callable[P, R]) -> Callable[P, R]:
             try:
                 with transaction.atomic():
                     return verb(*args, **kwargs)
-            except OperationalError as error:
-                is_last = attempt == tries - 1
-                if is_last or not isinstance(error.__cause__, (DeadlockDetected, SerializationFailure)):
+            except (OperationalError, Overtaken) as error:
+                is_passing = isinstance(error, Overtaken) or isinstance(
+                    error.__cause__, (DeadlockDetected, SerializationFailure)
+                )
+                if attempt == tries - 1 or not is_passing:
                     raise
             time.sleep(random.uniform(0, PAUSE * 2**attempt))  # noqa: S311  # a pause is no secret
         raise AssertionError  # the last try returned or raised

@@ -34,8 +34,8 @@ def stuck(
     reason = reason.strip()
     if not reason:
         raise flow.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
-    moves.take(flow.team_of(worker))
-    slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
+    _terms, held = flow.take_bin(worker)
+    slot = flow.slot_of(held, position, file=file)
     if not slot.in_hand:
         raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
     if flow.stuck_file(worker) is not None:
@@ -51,7 +51,7 @@ def stuck(
 @act
 def answer(call: HelpCall, *, by: Worker, now: datetime) -> None:
     """`by` comes to help. Answered twice, the first stays. Raises HelpCallEnded."""
-    moves.take(call.team_id)
+    moves.take_file(call.file_id, team_id=call.team_id)
     if not HelpCall.objects.filter(pk=call.pk, ended_at=None).exists():
         raise HelpCallEnded(_("This help call has ended already."))
     if HelpCall.objects.filter(pk=call.pk, answered_at=None).update(answered_by=by, answered_at=now):
@@ -64,7 +64,7 @@ def end(call: HelpCall, *, cause: str, by: Worker, now: datetime) -> None:
     cause = " ".join(cause.split())
     if not cause:
         raise flow.ReasonMissing(_("Say what was behind it: causes that come back are solved for good."))
-    moves.take(call.team_id)
+    moves.take_file(call.file_id, team_id=call.team_id)
     if not HelpCall.objects.filter(pk=call.pk, ended_at=None).update(ended_at=now, ended_by=by, cause=cause[:120]):
         raise HelpCallEnded(_("This help call has ended already."))
     moves.note(call.file_id, kind=Event.Kind.UNSTUCK, by_id=by.pk, cause=cause[:300], now=now)

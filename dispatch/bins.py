@@ -10,9 +10,21 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from dispatch import moves, stories
+from dispatch import loans, moves, stories
 from dispatch.calendars import Calendar
-from dispatch.models import UNDONE, WRITTEN_BY_NOBODY, ChecklistItem, Event, File, HelpCall, Queue, ShelfPlace, Slot
+from dispatch.hands import HANDS, ruled_by
+from dispatch.models import (
+    UNDONE,
+    WRITTEN_BY_NOBODY,
+    ChecklistItem,
+    Event,
+    File,
+    HelpCall,
+    Loan,
+    Queue,
+    ShelfPlace,
+    Slot,
+)
 from dispatch.weeks import MyWeek, my_week
 from skills.models import Worker, short_name
 
@@ -22,15 +34,15 @@ AT_A_GLANCE = 12  # acts of a file; the whole way is on its page
 # The team's day out of its tallies, defined as on the board. The quarter of an hour that is going on is looked up exactly in the
 # index of waiting files, and what colleagues hold is counted in their slots: file by file (OFFSET 0), because as a plain join
 # PostgreSQL walks through all files in order of their numbers to find the ninety.
-TEAM_TODAY = """
+TEAM_TODAY = f"""
 SELECT
     coalesce(sum(count) FILTER (WHERE kind = 'waiting'), 0),
     coalesce(sum(count) FILTER (WHERE kind = 'waiting' AND quarter_at >= %(quarter)s AND quarter_at < %(tomorrow)s), 0)
         - (SELECT count(*) FROM dispatch_file
            WHERE team_id = %(team)s AND state = 'waiting' AND due_at >= %(quarter)s AND due_at < %(now)s)
-        + (SELECT count(*) FROM skills_worker w JOIN dispatch_slot s ON s.bin_id = w.id CROSS JOIN LATERAL (
-               SELECT due_at FROM dispatch_file WHERE id = s.file_id OFFSET 0
-           ) f WHERE w.team_id = %(team)s AND f.due_at >= %(now)s AND f.due_at < %(tomorrow)s),
+        + (SELECT count(*) FROM ({HANDS}) w JOIN dispatch_slot s ON s.bin_id = w.id CROSS JOIN LATERAL (
+               SELECT team_id, due_at FROM dispatch_file WHERE id = s.file_id OFFSET 0
+           ) f WHERE f.team_id = %(team)s AND f.due_at >= %(now)s AND f.due_at < %(tomorrow)s),
     coalesce(sum(count) FILTER (WHERE kind = 'logged' AND quarter_at >= %(today)s), 0),
     coalesce(sum(count) FILTER (WHERE kind = 'done' AND quarter_at >= %(today)s), 0)
 FROM dispatch_tally WHERE team_id = %(team)s AND (kind = 'waiting' OR quarter_at >= %(today)s)
@@ -50,6 +62,17 @@ class Help:
     raised_at: datetime
     came: str
     came_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Lent:
+    """That this person works elsewhere than at home, and until when. Nothing comes from a front office."""
+
+    home: str
+    host: str
+    until: datetime
+    reason: str
+    is_front_office: bool
 
 
 @dataclass(frozen=True)
@@ -131,6 +154,7 @@ class MyBin:
     """Everything on a person's bin page. All instants are in the zone of the team's calendar."""
 
     team: str
+    lent: Lent | None
     now: datetime
     is_present: bool
     away_until: datetime | None
@@ -155,8 +179,10 @@ class MyBin:
 
 
 def my_bin(worker: Worker, *, now: datetime) -> MyBin:
-    """The bin of a person at an instant. Raises Queue.DoesNotExist when their team has no central queue."""
-    queue = Queue.objects.select_related("team", "calendar__current").get(team=worker.team_id)
+    """The bin of a person at an instant, by the rules of the team they work in; of their home while they are lent to a front
+    office, which has none. Raises Queue.DoesNotExist when there is no central queue."""
+    loan = loans.current(worker) if worker.works_in_id != worker.team_id else None
+    queue = Queue.objects.select_related("team", "calendar__current").get(team=ruled_by(worker))
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     slots = _slots(worker, bin_size=queue.bin_size)
@@ -165,6 +191,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     front = next((each for each in held if not each.is_stuck), None)
     return MyBin(
         team=queue.team.name,
+        lent=_lent(loan, now=now) if loan else None,
         now=now,
         is_present=worker.is_present,
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,
@@ -179,6 +206,11 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         today=_team_today(queue, calendar=calendar, now=now),
         week=my_week(worker, calendar=calendar, now=now),
     )
+
+
+def _lent(loan: Loan, *, now: datetime) -> Lent:
+    until = loan.ends_at.astimezone(now.tzinfo)
+    return Lent(loan.from_team.name, loan.to_team.name, until, loan.reason, loan.to_team.is_front_office)
 
 
 def _slots(worker: Worker, *, bin_size: int) -> list[Slot]:
@@ -291,6 +323,7 @@ def _team_today(queue: Queue, *, calendar: Calendar, now: datetime) -> TeamToday
     today = now.date()
     parameters = {
         "team": queue.pk,
+        "teams": [queue.pk],
         "now": now,
         "quarter": datetime.fromtimestamp(now.timestamp() // QUARTER * QUARTER, tz=now.tzinfo),
         "today": _midnight(today, now),

@@ -9,20 +9,23 @@ from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, Subquery
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dispatch import backlog, help_wanted, moves, tallies
 from dispatch.backlog import Group, Level
 from dispatch.calendars import Calendar
+from dispatch.hands import hands_of, ruled_by
 from dispatch.help_wanted import HelpWanted
-from dispatch.models import Absence, HelpCall, Queue, Slot
+from dispatch.models import Absence, HelpCall, Loan, Queue, Slot
 from dispatch.orphans import Orphans, orphans
 from skills.models import Role, Team, Worker, initials, short_name
 
 # What a worker's own page depends on, in a few bytes.
 BIN_MARKS = """
-SELECT w.id, md5(concat_ws(' ', w.team_id, w.is_present, w.away_until,
+SELECT w.id, (SELECT coalesce(max(q.team_id), w.team_id) FROM dispatch_queue q WHERE q.team_id = w.works_in_id),
+    md5(concat_ws(' ', w.works_in_id, w.is_present, w.away_until,
     string_agg(concat_ws(',', s.position, s.file_id, s.in_hand, h.id, h.answered_by_id), ';' ORDER BY s.position),
     (SELECT string_agg(concat_ws(',', p.file_id, p.wake_at), ';' ORDER BY p.place)
      FROM dispatch_shelfplace p WHERE p.worker_id = w.id)))
@@ -48,6 +51,7 @@ class SlotView:
     is_aged: bool = False
     is_ageing: bool = False
     stuck_for: timedelta | None = None  # working time since help was called; None unless the call is open
+    team_id: int | None = None  # of the file
     is_beyond: bool = False  # the team's bins are smaller by now: this slot goes with its file
 
     def is_due_on(self, day: date) -> bool:
@@ -66,6 +70,8 @@ class BinView:
     is_back_today: bool  # expected, by `away_until`
     slots: tuple[SlotView, ...]
     clogged_for: timedelta | None
+    is_elsewhere: bool = False  # works in another team now: what is shown is what they still have of this one
+    on_loan_from: str = ""  # their home, while they are lent to this team
     username: str = ""
     notes: tuple[str, ...] = ()  # what else there is to know, in the language of the reader
 
@@ -165,7 +171,7 @@ def team_board(team: Team, *, now: datetime) -> Board:
     means = tallies.means([*tallies.pace(queue, now=now), *tallies.usual_by_now(queue, now=now)])
     pace, usual = means.get((team.pk, "done")), means.get((team.pk, "logged"))
     ends_at = calendar.end_of_work(today).astimezone(now.tzinfo) if calendar.is_working_day(today) else None
-    held = [slot for bin in bins for slot in bin.slots]
+    held = [slot for bin in bins for slot in bin.slots if slot.team_id == team.pk]
     oldest_days, promise_days = _oldest(
         [(day.oldest_received_at, day.oldest_due_at), *((slot.received_at, slot.due_at) for slot in held)],
         calendar,
@@ -212,14 +218,16 @@ def all_teams(*, now: datetime) -> list[TeamLine]:
 
 
 def bin_of(worker: Worker, *, now: datetime) -> BinView | None:
-    """One bin of a team's board; None for who has none. Raises Queue.DoesNotExist for a team without a central queue."""
-    queue = Queue.objects.select_related("calendar__current").get(team=worker.team_id)
+    """One bin as the board shows it where its person works, or at home when that is a front office; None for who has none. Raises
+    Queue.DoesNotExist for a team without a central queue."""
+    queue = Queue.objects.select_related("calendar__current").get(team=ruled_by(worker))
     return next((bin for bin in _bins([queue], now=now) if bin.worker_id == worker.pk), None)
 
 
-def bin_marks(worker_ids: Iterable[int]) -> dict[int, str]:
-    """For each worker a mark that is another one as soon as their slots or their presence are; one statement for all."""
-    return dict(moves.rows(BIN_MARKS, [list(worker_ids)]))
+def bin_marks(worker_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """For each worker the team whose queue moves with their bin, and a mark that is another one as soon as their slots or their
+    presence are; one statement for all."""
+    return {worker: (team_id, mark) for worker, team_id, mark in moves.rows(BIN_MARKS, [list(worker_ids)])}
 
 
 def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) -> TeamLine:
@@ -229,8 +237,8 @@ def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) 
         has_queue=hasattr(team, "queue"),
         waiting=waiting,
         days_of_work=_days_of_work(waiting, pace),
-        people=len(bins),
-        present=sum(bin.is_present for bin in bins),
+        people=sum(not bin.is_elsewhere for bin in bins),
+        present=sum(bin.is_present and not bin.is_elsewhere for bin in bins),
         clogged=len(clogged),
         longest_clogged=max(clogged, default=None),
     )
@@ -240,37 +248,44 @@ def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) 
 
 
 def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
-    """The bins of these teams in order of names. Who is no worker any more is still shown while a file is with them."""
+    """The bins of these teams in order of names: of who works there, and of who does not and is at home there or holds a file of
+    theirs. Who is no worker any more is still shown while a file is with them."""
     queue_of = {queue.team_id: queue for queue in queues}
     open_call = HelpCall.objects.filter(file=OuterRef("file"), ended_at=None)
     leave = Absence.objects.filter(
         worker=OuterRef("bin"), has_begun=False, starts_at__gt=now, starts_at__lt=now + timedelta(days=1)
     )
+    loan = Loan.objects.filter(worker=OuterRef("bin"), started_at__isnull=False, ended_at=None)
     slots = (
-        Slot.objects.filter(bin__worker__team__in=list(queue_of), bin__worker__is_active=True)
-        .select_related("bin__worker", "file__file_type__skill")
+        Slot.objects.filter(bin__in=hands_of(queue_of, now=now), bin__worker__is_active=True)
+        .select_related("bin__worker__team", "bin__worker__works_in", "file__file_type__skill")
         .annotate(
             called_at=Subquery(open_call.values("raised_at")),
             leaves_at=Subquery(leave.order_by("starts_at").values("starts_at")[:1]),
+            lent_until=Subquery(loan.values("ends_at")),
         )
         .order_by("bin__worker__name", "bin", "position")
     )
     found = [list(of_bin) for _, of_bin in groupby(slots, key=attrgetter("bin_id"))]
-    shown = [
-        slots for slots in found if Role.WORKER in slots[0].bin.worker.roles or any(slot.file_id for slot in slots)
-    ]
-    names = Counter(short_name(slots[0].bin.worker.name) for slots in shown)
-    return tuple(_bin(slots, queue=queue_of[slots[0].bin.worker.team_id or 0], names=names, now=now) for slots in shown)
+    shown = [(queue_of[team_id], slots) for slots in found for team_id in _shown_by(slots) if team_id in queue_of]
+    names = Counter(short_name(slots[0].bin.worker.name) for _queue, slots in shown)
+    return tuple(_bin(slots, queue=queue, names=names, now=now) for queue, slots in shown)
+
+
+def _shown_by(slots: Sequence[Slot]) -> set[int | None]:
+    """The teams whose boards show this bin."""
+    worker = slots[0].bin.worker
+    teams: set[int | None] = {slot.file.team_id for slot in slots if slot.file}
+    return teams | {worker.team_id, worker.works_in_id} if Role.WORKER in worker.roles else teams
 
 
 def _bin(slots: Sequence[Slot], *, queue: Queue, names: Counter[str], now: datetime) -> BinView:
+    """As this queue's team sees it: of who works elsewhere, only the slots that hold a file of the team."""
     worker = slots[0].bin.worker
     calendar = queue.calendar.hours()
     views = tuple(
-        _slot(slot, calendar=calendar, now=now, size=queue.bin_size)
-        for slot in slots
-        if slot.file_id or slot.position <= queue.bin_size
-    )  # a slot beyond the team's size goes as soon as it is empty
+        _slot(slot, calendar=calendar, now=now, size=queue.bin_size) for slot in slots if _is_shown(slot, queue=queue)
+    )
     label = short_name(worker.name)
     away_until = worker.away_until.astimezone(ZoneInfo(calendar.zone)) if worker.away_until else None
     return BinView(
@@ -282,23 +297,48 @@ def _bin(slots: Sequence[Slot], *, queue: Queue, names: Counter[str], now: datet
         is_present=worker.is_present,
         away_until=away_until,
         is_back_today=away_until is not None and away_until.date() == calendar.local_day(now),
+        is_elsewhere=worker.works_in_id != queue.team_id,
+        on_loan_from=str(worker.team) if worker.team_id != worker.works_in_id == queue.team_id else "",
         slots=views,
         clogged_for=_clogged_for(views, after=timedelta(minutes=queue.clogged_after)),
         username=worker.username,
-        notes=tuple(_notes(slots[0], views, calendar=calendar, now=now)),
+        notes=tuple(_notes(slots[0], views, calendar=calendar, queue=queue, now=now)),
     )
 
 
-def _notes(slot: Slot, views: tuple[SlotView, ...], *, calendar: Calendar, now: datetime) -> Iterator[str]:
+def _is_shown(slot: Slot, *, queue: Queue) -> bool:
+    """A slot beyond the team's size goes as soon as it is empty."""
+    if slot.file:
+        return slot.file.team_id == queue.team_id or slot.bin.worker.works_in_id == queue.team_id
+    return slot.bin.worker.works_in_id == queue.team_id and slot.position <= queue.bin_size
+
+
+def _notes(
+    slot: Slot, views: tuple[SlotView, ...], *, calendar: Calendar, queue: Queue, now: datetime
+) -> Iterator[str]:
     """What to know about a person or their bin. `slot` is any of the bin's."""
     worker = slot.bin.worker
     if Role.WORKER not in worker.roles:
         yield _("not a worker any more")
+    if worker.team_id != worker.works_in_id:
+        yield _lent(worker, until=slot.lent_until, queue=queue, calendar=calendar, now=now)  # type: ignore[attr-defined]  # annotated
+    elif worker.works_in_id != queue.team_id:
+        yield _("back in %(team)s") % {"team": worker.team}
     if beyond := sum(view.is_beyond for view in views):
         yield ngettext("%(number)d file beyond the bin", "%(number)d files beyond the bin", beyond) % {"number": beyond}
     leaves_at = slot.leaves_at  # type: ignore[attr-defined]  # annotated by `_bins`
     if worker.is_present and leaves_at and calendar.local_day(leaves_at) == calendar.local_day(now):
         yield _("away from %(time)s") % {"time": f"{leaves_at.astimezone(ZoneInfo(calendar.zone)):%H:%M}"}
+
+
+def _lent(worker: Worker, *, until: datetime, queue: Queue, calendar: Calendar, now: datetime) -> str:
+    """ "on loan from Payments until 16:00" where they work, "lent to Claims until 16:00" elsewhere."""
+    until = until.astimezone(ZoneInfo(calendar.zone))
+    is_today = until.date() == calendar.local_day(now)
+    told = {"time": f"{until:%H:%M}" if is_today else date_format(until, "j M")}
+    if worker.works_in_id == queue.team_id:
+        return _("on loan from %(team)s until %(time)s") % {**told, "team": worker.team}
+    return _("lent to %(team)s until %(time)s") % {**told, "team": worker.works_in}
 
 
 def _slot(slot: Slot, *, calendar: Calendar, now: datetime, size: int) -> SlotView:
@@ -312,6 +352,7 @@ def _slot(slot: Slot, *, calendar: Calendar, now: datetime, size: int) -> SlotVi
     return SlotView(
         position=slot.position,
         reference=file.reference,
+        team_id=file.team_id,
         file_type=file.file_type.name,
         needs=str(file.file_type.skill or ""),
         received_at=file.received_at.astimezone(zone),

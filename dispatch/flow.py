@@ -181,8 +181,7 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
 @act
 def start(worker: Worker, position: int, *, file: int | None = None, by: Worker, now: datetime) -> None:
     """Take the oldest file of the bin in hand (R10). Raises SlotEmpty, SlotChanged, AnotherInHand, NotNext."""
-    moves.take(team_of(worker))
-    held = moves.held_by(worker.pk)
+    _terms, held = take_bin(worker)
     slot = slot_of(held, position, file=file)
     if slot.in_hand:
         return
@@ -215,8 +214,8 @@ def mark_done(
     `confirmed` are the checklist items that hold; None stands for all of them. Raises SlotEmpty, SlotChanged, NotInHand,
     ChecklistOpen.
     """
-    terms = moves.take(team_of(worker))
-    slot = slot_of(moves.held_by(worker.pk), position, file=file)
+    terms, held = take_bin(worker)
+    slot = slot_of(held, position, file=file)
     if not slot.in_hand:
         raise NotInHand(_("%(reference)s is not in hand. Start it first.") % vars_of(slot))
     if confirmed is not None:
@@ -245,8 +244,8 @@ def pass_back(
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say why you pass this file back, so that the next person knows."))
-    terms = moves.take(team_of(worker))
-    slot = slot_of(moves.held_by(worker.pk), position, file=file)
+    terms, held = take_bin(worker)
+    slot = slot_of(held, position, file=file)
     PassBack.objects.get_or_create(
         file_id=slot.file_id,
         worker=worker,
@@ -273,20 +272,12 @@ def away(
 
     `by` is whoever does it: the person, their leader, or nobody when a planned absence begins.
     """
-    team_id = team_of(worker)
-    moves.take(team_id)
+    terms, held = take_bin(worker)
     left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
-    held = moves.held_by(worker.pk)
-    if held:
-        HelpCall.objects.filter(worker=worker, ended_at=None).update(
-            ended_at=now, ended_by=by or worker, cause=Gone.AWAY
-        )
-        by_id, cause = by.pk if by else None, note[:300] or LEFT
-        moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by_id, cause=cause, now=now)
-    File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
+    empty_bin(worker, held, cause=note[:300] or LEFT, by=by, now=now)
     if left:
-        _tell(Event.Kind.AWAY, worker, by=by, cause=note[:300], now=now)
-    wake(team_id)
+        _tell(Event.Kind.AWAY, worker, team_id=terms.team_id, by=by, cause=note[:300], now=now)
+    wake(terms.team_id, *(each.team_id for each in held))
 
 
 @act
@@ -295,13 +286,12 @@ def back(worker: Worker, *, by: Worker, now: datetime, refilled: bool = True) ->
 
     Not `refilled`: whoever asks puts something of its own into the bin first, and wakes a refill for the rest.
     """
-    team_id = team_of(worker)
-    terms = moves.take(team_id)
+    terms, _held = take_bin(worker)
     if not Slot.objects.filter(bin=worker.pk).exists():
         raise NoBin(_("You have no bin yet. Ask an administrator for one."))
     if Worker.objects.filter(pk=worker.pk, is_present=False).update(is_present=True, away_until=None):
         Slot.objects.filter(bin=worker.pk, file__isnull=True).update(empty_since=now)
-        _tell(Event.Kind.BACK, worker, by=by, cause="", now=now)
+        _tell(Event.Kind.BACK, worker, team_id=terms.team_id, by=by, cause="", now=now)
     if refilled:
         fill_team(terms, cause="back", now=now)
 
@@ -312,17 +302,19 @@ def withdraw(file: File, *, reason: str, by: Worker, now: datetime) -> None:
     reason = reason.strip()
     if not reason:
         raise ReasonMissing(_("Say why this file is withdrawn."))
-    terms = moves.take(file.team_id)
+    terms = moves.take_file(file.pk, team_id=file.team_id)
     file.refresh_from_db()
     if file.state in (State.DONE, State.WITHDRAWN):
         raise AlreadyEnded(_("%(reference)s has ended already.") % {"reference": file.reference})
-    slot = Slot.objects.filter(file=file).first()
+    slot = Slot.objects.filter(file=file).select_related("bin__worker").first()
     end_help([file.pk], cause=Gone.WITHDRAWN, by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
     moves.place(
         file.pk, file.state, State.WITHDRAWN, kind=Event.Kind.WITHDRAWN, by_id=by.pk, cause=reason[:300], now=now
     )
-    if slot and slot.position <= terms.bin_size:
+    if slot and slot.bin.worker.works_in_id not in (None, file.team_id):
+        wake(slot.bin.worker.works_in_id)
+    elif slot and slot.position <= terms.bin_size:
         fill_slot(slot.pk, worker_id=slot.bin_id, terms=terms, cause="withdrawn", now=now)
 
 
@@ -367,6 +359,25 @@ def expedite(file: File, *, reason: str, by: Worker, now: datetime) -> None:
     wake(file.team_id)
 
 
+def empty_bin(worker: Worker, held: list[moves.Held], *, cause: str, by: Worker | None, now: datetime) -> None:
+    """All that this person holds, or that is kept for them, waits for everybody again. The caller holds the queues."""
+    if held:
+        HelpCall.objects.filter(worker=worker, ended_at=None).update(
+            ended_at=now, ended_by=by or worker, cause=Gone.AWAY
+        )
+        moves.give_back(held, kind=Event.Kind.RETURNED, by_id=by.pk if by else None, cause=cause, now=now)
+    keep_nothing_for(worker)
+
+
+def keep_nothing_for(worker: Worker) -> None:
+    File.objects.filter(kept_for=worker, state=State.WAITING).update(kept_for=None, kept_until=None)
+
+
+def take_bin(worker: Worker) -> tuple[moves.Terms, list[moves.Held]]:
+    """The queues that an act on this bin concerns, for this transaction; see `moves.take_bin`. Raises NoBin, QueueMissing."""
+    return moves.take_bin(worker.pk, home=team_of(worker))
+
+
 def team_of(worker: Worker) -> int:
     if worker.team_id is None:
         raise NoBin(_("You belong to no team yet, so you have no bin. Ask an administrator."))
@@ -395,9 +406,9 @@ AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.wor
 """
 
 
-def can_take(worker_id: int, file_id: int) -> bool:
+def can_take(worker_id: int, file_id: int, *, now: datetime) -> bool:
     """Whether this person is here, can do this file (R4) and never passed it back (R14)."""
-    return bool(moves.rows(CAN_TAKE, {"worker": worker_id, "file": file_id, "minutes": None}))
+    return bool(moves.rows(CAN_TAKE, {"worker": worker_id, "file": file_id, "minutes": None, "now": now}))
 
 
 def vars_of(slot: moves.Held) -> dict[str, str]:
@@ -437,8 +448,8 @@ def fill_again(slot: moves.Held, *, worker: Worker, terms: moves.Terms, cause: s
         fill_slot(slot.slot_id, worker_id=worker.pk, terms=terms, cause=cause, now=now)
 
 
-def _tell(kind: str, worker: Worker, *, by: Worker | None, cause: str, now: datetime) -> None:
-    Event.objects.create(team_id=team_of(worker), kind=kind, by=by, worker=worker, cause=cause, at=now)
+def _tell(kind: str, worker: Worker, *, team_id: int, by: Worker | None, cause: str, now: datetime) -> None:
+    Event.objects.create(team_id=team_id, kind=kind, by=by, worker=worker, cause=cause, at=now)
 
 
 # --- Bins -----------------------------------------------------------------------------------------------------------------

@@ -73,10 +73,12 @@ Topic = BoardTopic | BinTopic
 
 @dataclass(frozen=True)
 class Frame:
-    """What to show, as the lines of an event, and the mark by which a reader says that they have it."""
+    """What to show, as the lines of an event, and the mark by which a reader says that they have it. After the last one the stream
+    ends, and the reader connects anew."""
 
     mark: str
     lines: bytes
+    is_last: bool = False
 
     @property
     def event(self) -> bytes:
@@ -153,10 +155,12 @@ def look(known: Known, *, now: datetime, deliver: Deliver) -> None:
 
 
 def _look_at_bins(bins: list[BinTopic], versions: dict[int, int], *, now: datetime, deliver: Deliver) -> None:
+    """Whoever was lent or came home is told, and comes back to watch the other team."""
     marks = boards.bin_marks(topic.worker_id for topic in bins) if bins else {}
     for topic in bins:
-        mark = marks.get(topic.worker_id, "")
-        deliver(topic, versions[topic.team_id], period_of(now), Frame(mark, f"event: bin\ndata: {mark}\n".encode()))
+        team_id, mark = marks.get(topic.worker_id, (0, ""))
+        frame = Frame(mark, f"event: bin\ndata: {mark}\n".encode(), is_last=team_id != topic.team_id)
+        deliver(topic, versions[topic.team_id], period_of(now), frame)
 
 
 def _drawn(topic: BoardTopic, *, version: int, now: datetime) -> tuple[int, int, Frame | None]:
@@ -321,7 +325,8 @@ def _admit_to_bin(visit: Visit) -> Answer:
         return 401
     if not rights.may_work_a_bin(person) or person.team_id is None:
         return 403
-    return BinTopic(person.team_id, person.pk)
+    watched, _mark = boards.bin_marks([person.pk])[person.pk]
+    return BinTopic(watched, person.pk)
 
 
 def _person(visit: Visit) -> Worker | None:
@@ -387,6 +392,8 @@ async def _send_frames(
         if channel.frame and channel.frame.mark != seen:
             seen = channel.frame.mark
             await _send(send, channel.frame.event)
+            if channel.frame.is_last:
+                return
             beat_at = clock() + BEAT_EVERY
         elif clock() >= beat_at:
             await _send(send, b":\n\n")

@@ -5,12 +5,13 @@ statements for what is one prepared statement here (`make bench`, done and refil
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
 
+from dispatch.acts import Overtaken
 from dispatch.models import QueueMissing
 from dispatch.prepared import Statement
 from dispatch.receipts import Receipt
@@ -53,12 +54,44 @@ UPDATE dispatch_queue SET version = version + 1 WHERE team_id = %(team)s
 RETURNING team_id, bin_size, expedite_limit, last_minutes
 """)
 
+# Whoever acts on a bin concerns the person's home, the team they are lent to, and the teams of the files in the bin: nearly always
+# all the same. Where they differ, their queues are locked in order.
+TAKE_BIN = Statement("""
+WITH who AS (SELECT team_id, works_in_id FROM skills_worker WHERE id = %(worker)s),
+concerned AS (
+    SELECT q.team_id FROM dispatch_queue q WHERE q.team_id IN (
+        SELECT team_id FROM who UNION SELECT works_in_id FROM who UNION
+        SELECT f.team_id FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id WHERE s.bin_id = %(worker)s
+    ) ORDER BY q.team_id FOR UPDATE
+)
+UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
+RETURNING q.team_id, bin_size, expedite_limit, last_minutes, (SELECT works_in_id FROM who)
+""")
+
+# An act on a file concerns its team, and the team in which whoever holds it works.
+TAKE_FILE = """
+WITH concerned AS (
+    SELECT q.team_id FROM dispatch_queue q WHERE q.team_id IN (
+        SELECT team_id FROM dispatch_file WHERE id = %(file)s UNION
+        SELECT w.works_in_id FROM dispatch_slot s JOIN skills_worker w ON w.id = s.bin_id WHERE s.file_id = %(file)s
+    ) ORDER BY q.team_id FOR UPDATE
+)
+UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
+RETURNING q.team_id, bin_size, expedite_limit, last_minutes
+"""
+
+TAKE_QUEUES = """
+SELECT team_id FROM dispatch_queue WHERE team_id = ANY(%(teams)s) ORDER BY team_id FOR UPDATE
+"""
+RAISE_VERSIONS = "UPDATE dispatch_queue SET version = version + 1 WHERE team_id = ANY(%(teams)s)"
+
+# A row at least, so that it always says where the person works by now.
 HELD = Statement("""
-SELECT s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id,
+SELECT w.works_in_id, s.id, s.position, s.in_hand, s.filled_at, f.id, f.file_type_id, f.reference, f.team_id,
     ARRAY(SELECT i.id FROM dispatch_checklistitem i WHERE i.file_type_id = f.file_type_id),
     EXISTS (SELECT FROM dispatch_helpcall c WHERE c.file_id = f.id AND c.ended_at IS NULL)
-FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id
-WHERE s.bin_id = %(worker)s ORDER BY s.filled_at, s.position
+FROM skills_worker w LEFT JOIN (dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id) ON s.bin_id = w.id
+WHERE w.id = %(worker)s ORDER BY s.filled_at, s.position
 """)
 
 START = Statement("""
@@ -249,9 +282,42 @@ def take(team_id: int) -> Terms:
     return Terms(*found[0])
 
 
+def take_file(file_id: int, *, team_id: int) -> Terms:
+    """As `take`, for an act on a file that may be in the slot of somebody who is lent. Raises QueueMissing."""
+    taken = {terms.team_id: terms for terms in (Terms(*row) for row in rows(TAKE_FILE, {"file": file_id}))}
+    if team_id not in taken:
+        raise QueueMissing(team_id)
+    return taken[team_id]
+
+
+def take_queues(team_ids: Collection[int]) -> None:
+    """As `take`, of several teams, in the order of teams; a team without a queue is passed over."""
+    rows(TAKE_QUEUES, {"teams": list(team_ids)})
+    _count(RAISE_VERSIONS, {"teams": list(team_ids)})
+
+
+def take_bin(worker_id: int, *, home: int) -> tuple[Terms, list[Held]]:
+    """As `take`, for an act on somebody's bin: the rules of the team they work in, and the filled slots, oldest first, which is the
+    order in which they are to be worked (R10). A front office has no queue, and nothing comes from there.
+
+    Raises QueueMissing for a home without a queue.
+    """
+    taken = {row[0]: row for row in TAKE_BIN.rows(worker=worker_id)}
+    if home not in taken:
+        raise QueueMissing(home)
+    works_in = taken[home][-1]
+    found = HELD.rows(worker=worker_id)
+    held = [Held(*row[1:]) for row in found if row[1]]
+    if found[0][0] != works_in or any(each.team_id not in taken for each in held):
+        raise Overtaken
+    _team, *rules, _works_in = taken.get(works_in, taken[home])
+    terms = Terms(works_in, *rules)
+    return (terms if works_in in taken else terms._replace(last_minutes=0)), held
+
+
 def held_by(worker_id: int) -> list[Held]:
-    """The filled slots of a bin, oldest first: the order in which they are to be worked (R10)."""
-    return [Held(*row) for row in HELD.rows(worker=worker_id)]
+    """The filled slots of a bin, oldest first, for whoever holds its queues already."""
+    return [Held(*row[1:]) for row in HELD.rows(worker=worker_id) if row[1]]
 
 
 def start(held: Held, *, by_id: int, now: datetime) -> None:

@@ -19,7 +19,7 @@ COUNTED = 100
 ORPHANS = Statement(f"""
 WITH team AS (
     SELECT team.id, coalesce(v.zone, 'UTC') AS zone,
-        EXISTS (SELECT FROM skills_worker w WHERE w.team_id = team.id AND w.is_present) AS is_at_work
+        EXISTS (SELECT FROM skills_worker w WHERE w.works_in_id = team.id AND w.is_present) AS is_at_work
     FROM skills_team team LEFT JOIN dispatch_queue q ON q.team_id = team.id
     LEFT JOIN dispatch_workcalendar c ON c.id = q.calendar_id LEFT JOIN dispatch_calendarversion v ON v.id = c.current_id
     WHERE %(teams)s::bigint[] IS NULL OR team.id = ANY(%(teams)s)

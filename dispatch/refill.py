@@ -18,21 +18,32 @@ from dispatch.prepared import Statement
 from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
 from dispatch.spread import LOOK, Equal, Lot, equals_of_first, evenest, is_uneven, mean_weight
 
-# R4, in one place: whose work is which type. No bin, no worker, not in the team: no row here; nor, right now, who is not present.
+# R4, in one place: whose work is which type. No bin, no worker, not working in the team: no row here; nor, right now, who is not
+# present. Who is lent works where they are lent to.
 WORKS = """
 FROM skills_worker w
 JOIN dispatch_bin b ON b.worker_id = w.id
-JOIN dispatch_filetype t ON t.team_id = w.team_id
+JOIN dispatch_filetype t ON t.team_id = w.works_in_id
 LEFT JOIN skills_competence c ON c.worker_id = w.id AND c.skill_id = t.skill_id
 WHERE w.is_active AND 'worker' = ANY(w.roles)
 """
 HERE = f"{WORKS} AND w.is_present"
-IS_ABLE = "(t.is_open OR coalesce(c.level >= t.least_level, FALSE))"  # no skill row: not able
+
+# No skill row, or a certificate that has ended: not able. Nor a learner, but beside their teacher.
+IS_ABLE = """(
+    t.is_open OR coalesce(c.level >= t.least_level AND (c.certified_until IS NULL OR c.certified_until > %(now)s), FALSE)
+    OR EXISTS (
+        SELECT FROM skills_pairing pair JOIN skills_worker teacher ON teacher.id = pair.teacher_id
+        WHERE pair.learner_id = w.id AND pair.skill_id = t.skill_id AND pair.ended_at IS NULL
+            AND pair.starts_at <= %(now)s AND pair.ends_at > %(now)s
+            AND teacher.is_present AND teacher.is_active AND teacher.works_in_id = w.works_in_id
+    )
+)"""
 
 # R16: when the shift ends in so many minutes (else NULL), only what usually takes no longer.
 FITS = "(%(minutes)s::int IS NULL OR coalesce(t.usual_minutes <= %(minutes)s, FALSE))"
 
-CAN_DO = f"SELECT w.id AS worker_id, w.team_id, t.id AS file_type_id {HERE} AND {IS_ABLE} AND {FITS}"
+CAN_DO = f"SELECT w.id AS worker_id, t.team_id, t.id AS file_type_id {HERE} AND {IS_ABLE} AND {FITS}"
 
 # R13 and R14: a file just woken is kept for whoever knows it, and what somebody passed back never comes to them again.
 MAY_COME = """
@@ -55,7 +66,7 @@ FIRST_OF_TYPE = f"""
 MINE = f"""
 SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
     CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle
-{HERE} AND w.id = %(worker)s
+{HERE} AND w.id = %(worker)s AND w.works_in_id = %(team)s
 """
 
 # What a receipt says of a file (R19).
@@ -101,7 +112,7 @@ LOTS = Statement("""
 SELECT b.worker_id, b.lately_files + count(f.id), b.lately_weight + coalesce(sum(f.weight), 0)
 FROM dispatch_bin b JOIN skills_worker w ON w.id = b.worker_id
 LEFT JOIN dispatch_slot s ON s.bin_id = b.worker_id LEFT JOIN dispatch_file f ON f.id = s.file_id
-WHERE w.team_id = %(team)s AND w.is_present AND w.is_active GROUP BY b.worker_id
+WHERE w.works_in_id = %(team)s AND w.is_present AND w.is_active GROUP BY b.worker_id
 """)
 
 HUNGRY_TEAMS = f"""
@@ -115,11 +126,11 @@ AND EXISTS (SELECT FROM dispatch_slot s WHERE s.bin_id = can_do.worker_id AND s.
 EMPTY_SLOTS = """
 SELECT s.bin_id, s.id, s.empty_since FROM dispatch_slot s
 JOIN skills_worker w ON w.id = s.bin_id
-WHERE w.team_id = %(team)s AND w.is_present AND s.file_id IS NULL AND s.position <= %(size)s ORDER BY s.position
+WHERE w.works_in_id = %(team)s AND w.is_present AND s.file_id IS NULL AND s.position <= %(size)s ORDER BY s.position
 """
 
 ABILITIES = f"""
-SELECT worker_id, array_agg(file_type_id) FROM ({CAN_DO} AND w.team_id = %(team)s) can_do GROUP BY worker_id
+SELECT worker_id, array_agg(file_type_id) FROM ({CAN_DO} AND w.works_in_id = %(team)s) can_do GROUP BY worker_id
 """
 
 WITHHELD = f"""

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import Attachment, FileType, HelpCall, Import, Queue
+from dispatch.models import Attachment, FileType, HelpCall, Import, Loan, Queue
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -47,6 +47,25 @@ def may_share_wall(person: Worker, team: Team) -> bool:
 def leads(person: Worker, team: Team) -> bool:
     """Who answers for the team's day: says who is here and who is not, and plans absences."""
     return person.has_role(Role.LEADER) and any(led.pk == team.pk for led in person.leads.all())
+
+
+def looks_after(person: Worker, worker: Worker) -> bool:
+    """Who says whether this worker is here: who leads their home, or the team that they are lent to."""
+    return any(leads(person, team) for team in (worker.team, worker.works_in) if team)
+
+
+def may_lend(person: Worker, home: Team) -> bool:
+    """Who answers for a team lends its people; a manager lends anybody's."""
+    return person.has_role(Role.MANAGER) or leads(person, home)
+
+
+def may_ask_for_people(person: Worker, host: Team) -> bool:
+    return person.has_role(Role.MANAGER) or leads(person, host)
+
+
+def may_end_loan(person: Worker, loan: Loan) -> bool:
+    """Asked back by the home, or sent back by the host."""
+    return may_lend(person, loan.from_team) or leads(person, loan.to_team)
 
 
 def may_see_files(person: Worker) -> bool:

@@ -40,8 +40,8 @@ def shelve(
         raise flow.ReasonMissing(_("Say what this file waits on."))
     if not now < wake_at <= now + LONGEST:
         raise WakeImpossible(_("Choose a day to come, within a year, on which this file wakes."))
-    terms = moves.take(flow.team_of(worker))
-    slot = flow.slot_of(moves.held_by(worker.pk), position, file=file)
+    terms, held = flow.take_bin(worker)
+    slot = flow.slot_of(held, position, file=file)
     place = _free_place(worker)
     flow.end_help([slot.file_id], cause=Gone.SHELVED, by=by, now=now)
     moves.place(
@@ -106,7 +106,7 @@ def lay_back(event: Event, *, by: Worker, now: datetime) -> None:
 
 def keep(file_id: int, *, worker_id: int, now: datetime) -> None:
     """For a while only this person gets the waiting file; if they cannot take it now, it is kept for nobody."""
-    kept_for = worker_id if flow.can_take(worker_id, file_id) else None
+    kept_for = worker_id if flow.can_take(worker_id, file_id, now=now) else None
     File.objects.filter(pk=file_id).update(kept_for=kept_for, kept_until=now + KEPT_FOR if kept_for else None)
 
 

@@ -1,10 +1,10 @@
-"""What happens by itself: absences begin, files wake, and slots that a lost wake-up left empty are filled."""
+"""What happens by itself: absences begin, loans start and end, files wake, and slots that a lost wake-up left empty are filled."""
 
 from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, attachments, importing, shelf
+from dispatch import absences, attachments, importing, loans, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -13,6 +13,7 @@ def sweep() -> int:
     """Heal what was missed; the number of slots filled. The schedule runs it every few seconds, and twice at once is harmless."""
     now = timezone.now()
     absences.begin_due(now=now)
+    loans.run_due(now=now)
     shelf.rouse_due(now=now)
     importing.wake_lost(now=now)
     return sum(refill(team_id, cause="sweep") for team_id in hungry_teams(now=now))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import attachments, flow, moves, repromise, shelf
+from dispatch import attachments, flow, loans, moves, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
@@ -45,12 +45,14 @@ def undo(event: Event, *, by: Worker, now: datetime) -> None:
         raise NotYours(_("Only who did this can undo it."))
     if now - event.at > WITHIN:
         raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
-    moves.take(event.team_id)
+    if event.worker:
+        flow.take_bin(event.worker)
+    moves.take_queues([event.team_id])
     if Event.objects.filter(undoes=event).exists():
         raise CannotBeUndone(_("This was undone already."))
     _insist_that_nothing_followed(event)
     compensate(event, by, now)
-    wake(event.team_id)
+    wake(event.team_id, *([event.worker.works_in_id] if event.worker and event.worker.works_in_id else []))
 
 
 def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
@@ -192,6 +194,10 @@ def _promise_as_before(event: Event, by: Worker, now: datetime) -> None:
     repromise.take_back(event, by=by, now=now)
 
 
+def _as_if_not_lent(event: Event, by: Worker, now: datetime) -> None:
+    loans.take_back(event, by=by, now=now)
+
+
 def _remove_again(event: Event, by: Worker, now: datetime) -> None:
     attachments.take_back(event, by=by, now=now)
 
@@ -214,6 +220,11 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.EXPEDITED: _in_turn,
     Event.Kind.AWAY: _be_here,
     Event.Kind.BACK: _be_away,
+    Event.Kind.ASKED: _as_if_not_lent,
+    Event.Kind.AGREED: _as_if_not_lent,
+    Event.Kind.LENT: _as_if_not_lent,
+    Event.Kind.HOME: _as_if_not_lent,
+    Event.Kind.CALLED_OFF: _as_if_not_lent,
     Event.Kind.REPROMISED: _promise_as_before,
     Event.Kind.ATTACHED: _remove_again,
     Event.Kind.DETACHED: _attach_again,
@@ -226,9 +237,9 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
 def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
     """Into the slot it left, as old and as much in hand as it was; kept for its person at the head where that cannot be."""
     worker_id = event.worker_id or 0
-    still_there = Slot.objects.filter(position__lte=F("bin__worker__team__queue__bin_size"))
+    still_there = Slot.objects.filter(position__lte=F("bin__worker__works_in__queue__bin_size"))
     slot = still_there.filter(bin=worker_id, position=event.position or 0).first()
-    if slot is None or not flow.can_take(worker_id, file.pk) or not _is_cleared(slot, now=now):
+    if slot is None or not _may_return(slot, file, now=now) or not _is_cleared(slot, now=now):
         File.objects.filter(pk=file.pk, expedite=False).update(turn=Turn.WOKEN)
         shelf.keep(file.pk, worker_id=worker_id, now=now)
         return
@@ -237,6 +248,13 @@ def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
     Slot.objects.filter(pk=slot.pk).update(filled_at=filled_at or now)
     if started_at and not Slot.objects.filter(bin=slot.bin_id, in_hand=True).exists():
         Slot.objects.filter(pk=slot.pk).update(in_hand=True, started_at=started_at)
+
+
+def _may_return(slot: Slot, file: File, *, now: datetime) -> bool:
+    """Who is lent, or back from a loan, finishes what they had: then it is not of the team they work in."""
+    worker = slot.bin.worker
+    is_elsewhere = file.team_id != worker.works_in_id and worker.is_present and worker.is_active
+    return is_elsewhere or flow.can_take(worker.pk, file.pk, now=now)
 
 
 def _is_cleared(slot: Slot, *, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Having a team refilled soon: a job per wake-up, at most one waiting. Redis carries nothing else, and may be dead (R8)."""
 
 import logging
+from functools import partial
 
 import django_rq
 from django.db import transaction
@@ -13,9 +14,10 @@ logger = logging.getLogger(__name__)
 MARK_SECONDS = 10  # a wake-up that got lost on its way blocks the next one no longer than the sweep's pause
 
 
-def wake(team_id: int) -> None:
-    """Refill the team as soon as this transaction is in. A dead Redis costs nothing but the sweep's pause."""
-    transaction.on_commit(lambda: _enqueue_refill(team_id), robust=True)
+def wake(*team_ids: int) -> None:
+    """Refill these teams as soon as this transaction is in. A dead Redis costs nothing but the sweep's pause."""
+    for team_id in dict.fromkeys(team_ids):
+        transaction.on_commit(partial(_enqueue_refill, team_id), robust=True)
 
 
 def _enqueue_refill(team_id: int) -> None:

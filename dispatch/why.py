@@ -125,7 +125,7 @@ def why(file: File, *, now: datetime) -> Why:
         return Why(state=file.state)
     queue = Queue.objects.get(team=file.team_id)
     terms = moves.Terms(queue.team_id, queue.bin_size, queue.expedite_limit, queue.last_minutes)
-    asked = {"file": file.pk, "file_type": file.file_type_id, "size": queue.bin_size}
+    asked = {"file": file.pk, "file_type": file.file_type_id, "size": queue.bin_size, "now": now}
     kind = file.file_type
     groups = _by_chance(moves.rows(PEOPLE, asked | {"minutes": minutes_left(terms, now=now)}), file=file, now=now)
     eligible = groups["now"] + groups["when_free"]

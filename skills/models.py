@@ -5,13 +5,21 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 
 class Team(models.Model):
     name = models.CharField(_("name"), max_length=80, unique=True)
     slug = models.SlugField(_("address"), max_length=60, unique=True)
+    is_front_office = models.BooleanField(
+        _("front office"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Not dispatched here (front desk, phones): people are lent to it, and their bins are emptied meanwhile."
+        ),
+    )
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -53,7 +61,9 @@ class WorkerManager(UserManager["Worker"]):
 class Worker(AbstractUser):
     """A person who signs in. Only those with the role of worker and a team can have a bin.
 
-    `is_present` changes only through `dispatch.flow` (away, back), which empties the bin of who leaves.
+    `is_present` changes only through `dispatch.flow` (away, back), which empties the bin of who leaves. `team` is their home;
+    `works_in` is the team whose queue their bin pulls from: another one while they are lent (`dispatch.loans`), else their home.
+    The database sets it with `team`, and refuses any other while there is no loan.
     """
 
     first_name = None  # type: ignore[assignment]
@@ -72,6 +82,14 @@ class Worker(AbstractUser):
         null=True,
         blank=True,
         related_name="workers",
+    )
+    works_in = models.ForeignKey(
+        Team,
+        verbose_name=_("works in"),
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="hands",
     )
     leads = models.ManyToManyField(Team, verbose_name=_("leads"), blank=True, related_name="leaders")
     is_present = models.BooleanField(_("present"), default=False)
@@ -106,6 +124,10 @@ class Worker(AbstractUser):
                 condition=Q(is_present=False) | Q(team__isnull=False),
             ),
             models.CheckConstraint(name="theme_is_known", condition=Q(theme__in=["", *Theme.values])),
+            models.CheckConstraint(
+                name="team_members_work_in_a_team",
+                condition=Q(team__isnull=True, works_in__isnull=True) | Q(team__isnull=False, works_in__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -157,7 +179,10 @@ class Level(models.IntegerChoices):
 
 
 class Competence(models.Model):
-    """One person's level in one skill. No row: this person cannot do it."""
+    """One person's level in one skill. No row, or a certificate that has ended: this person cannot do it.
+
+    `practised_on` is the day, in the zone of the team, on which they last finished a file that needs it.
+    """
 
     worker = models.ForeignKey(
         Worker,
@@ -172,6 +197,15 @@ class Competence(models.Model):
         related_name="competences",
     )
     level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices)
+    certified_until = models.DateTimeField(
+        _("certificate valid until"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "From then on nothing that needs this skill comes to this person. Empty: no certificate is needed."
+        ),
+    )
+    practised_on = models.DateField(_("last practised"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("competence")
@@ -183,3 +217,82 @@ class Competence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.worker}: {self.skill} {Level(self.level).name}"
+
+
+class LevelChange(models.Model):
+    """Who changed what anybody is taken to be able to do, and when. None stands for no level."""
+
+    worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="level_changes", db_index=False)
+    skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="level_changes", db_index=False)
+    level_was = models.PositiveSmallIntegerField(choices=Level.choices, null=True)
+    level = models.PositiveSmallIntegerField(choices=Level.choices, null=True)
+    certified_until_was = models.DateTimeField(null=True)
+    certified_until = models.DateTimeField(null=True)
+    by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("change of a level")
+        verbose_name_plural = _("changes of levels")
+        indexes: ClassVar = [models.Index(fields=["worker", "skill", "-at"], name="changes_of_a_level")]
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.skill} {Level(self.level).name if self.level else '-'}"
+
+
+class CoverageTarget(models.Model):
+    """How many people of a team should be able to do something alone (U or O)."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="coverage_targets", db_index=False)
+    skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="coverage_targets", db_index=False)
+    people = models.PositiveSmallIntegerField(_("people"))
+
+    class Meta:
+        verbose_name = _("coverage target")
+        verbose_name_plural = _("coverage targets")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_target_a_team_and_skill", fields=["team", "skill"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.skill} {self.people}"
+
+
+class Pairing(models.Model):
+    """A learner works under a teacher's eye: files that need the skill come to the learner while the teacher is there, too.
+
+    It is planned with a day to begin and one to end on, both in the zone of the team, and ends before when the learner has reached
+    the level. The database refuses a second pairing of one learner in one skill at a time.
+    """
+
+    learner = models.ForeignKey(Worker, verbose_name=_("learner"), on_delete=models.CASCADE, related_name="lessons")
+    teacher = models.ForeignKey(Worker, verbose_name=_("teacher"), on_delete=models.CASCADE, related_name="pupils")
+    skill = models.ForeignKey(Skill, verbose_name=_("skill"), on_delete=models.CASCADE, related_name="pairings")
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"))
+    until_level = models.PositiveSmallIntegerField(_("until the level"), choices=Level.choices, default=Level.U)
+    planned_by = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="+", db_index=False)
+    planned_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    level_reached = models.PositiveSmallIntegerField(choices=Level.choices, null=True)
+
+    class Meta:
+        verbose_name = _("pairing")
+        verbose_name_plural = _("pairings")
+        constraints: ClassVar = [
+            models.CheckConstraint(name="a_pairing_takes_time", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(name="nobody_teaches_themselves", condition=~Q(learner=F("teacher"))),
+            models.CheckConstraint(
+                name="only_an_ended_pairing_says_how_it_ended",
+                condition=Q(ended_at__isnull=False) | Q(ended_by__isnull=True, level_reached__isnull=True),
+            ),
+            models.UniqueConstraint(
+                name="one_open_pairing_a_learner_and_skill",
+                fields=["learner", "skill"],
+                condition=Q(ended_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.learner} with {self.teacher}: {self.skill}"

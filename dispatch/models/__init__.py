@@ -19,6 +19,7 @@ from dispatch.models.files import (
     Turn,
 )
 from dispatch.models.imports import Import, RememberedColumns
+from dispatch.models.loans import Loan, Notice
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -59,6 +60,8 @@ __all__ = [
     "HelpCall",
     "Import",
     "LedgerRun",
+    "Loan",
+    "Notice",
     "PassBack",
     "Queue",
     "QueueMissing",

@@ -259,6 +259,11 @@ class Event(models.Model):
         REPROMISED = "repromised", _("promised anew")
         ATTACHED = "attached", _("attachment added")
         DETACHED = "detached", _("attachment removed")
+        ASKED = "asked", _("loan asked for")
+        AGREED = "agreed", _("loan agreed")
+        LENT = "lent", _("lent")
+        HOME = "home", _("back from a loan")
+        CALLED_OFF = "called_off", _("loan called off")
 
     team = models.ForeignKey(
         Team,

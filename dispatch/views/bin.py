@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from dispatch import absences, andon, flow, improving, moves, rights, shelf, undo
 from dispatch.bins import MyBin, my_bin
 from dispatch.boards import bin_marks
+from dispatch.hands import ruled_by
 from dispatch.improving import Improvement
 from dispatch.models import Absence, Event, HelpCall, Queue, ShelfPlace
 from dispatch.views import drafts
@@ -70,7 +71,7 @@ def _verb(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
 @never_cache
 def mine(request: HttpRequest) -> HttpResponse:
     person = _person(request)
-    seen = bin_marks([person.pk]).get(person.pk, "")  # asked first: what comes in between is told by the stream
+    seen = bin_marks([person.pk])[person.pk][1]  # asked first: what comes in between is told by the stream
     typed = drafts.draft(request) if "again" in request.GET else None
     answer = render(request, "dispatch/bin.html", _shown(request) | {"seen": seen} | _signed_out(typed))
     return answer if typed is None else drafts.forget(answer, "bin")
@@ -149,7 +150,7 @@ def end_help(request: HttpRequest, call: int) -> HttpResponse:
 
 @_verb
 def shelve(request: HttpRequest, position: int) -> HttpResponse:
-    with wall_time_of(_person(request).team_id):
+    with wall_time_of(ruled_by(_person(request))):
         form = ShelveForm(request.POST)
         is_valid = form.is_valid()
     typed = Typed(
@@ -208,7 +209,7 @@ def pass_back(request: HttpRequest, position: int) -> HttpResponse:
 @_verb
 def away(request: HttpRequest) -> HttpResponse:
     """At once, or as a planned absence where it says from when."""
-    with wall_time_of(_person(request).team_id):
+    with wall_time_of(ruled_by(_person(request))):
         form = LeaveForm(request.POST)
         is_valid = form.is_valid()
     typed = Typed(
@@ -337,14 +338,16 @@ def _improvement(shown: MyBin | None, person: Worker) -> Improvement | None:
     """Asked only where there is nothing to work on."""
     if shown is None or person.team is None or shown.front or not (shown.is_present and shown.has_slots):
         return None
-    return improving.improvement(person, person.team, now=shown.now)
+    if shown.lent and shown.lent.is_front_office:
+        return None
+    return improving.improvement(person, person.works_in or person.team, now=shown.now)
 
 
 def _causes(shown: MyBin | None, person: Worker) -> list[str]:
     """What help calls ended with lately, to choose from; asked only where one is to be ended."""
     if shown is None or person.team_id is None or not any(each.is_stuck for each in shown.others):
         return []
-    return andon.recent_causes(person.team_id)
+    return andon.recent_causes(ruled_by(person) or person.team_id)
 
 
 def _person(request: HttpRequest) -> Worker:

@@ -44,7 +44,7 @@ def _of_a_bin(view: Callable[..., HttpResponse], *, acts: bool = True) -> Callab
     @wraps(view)
     def guarded(request: HttpRequest, team: str, username: str, **kwargs: int) -> HttpResponse:
         worker = get_object_or_404(Worker.objects.select_related("team"), username=username, team__slug=team)
-        if not worker.team or not rights.leads(_person(request), worker.team):
+        if not worker.team or not rights.looks_after(_person(request), worker):
             raise PermissionDenied
         get_object_or_404(Queue, team=worker.team)
         if acts and request.method != "POST":

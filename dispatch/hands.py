@@ -1,0 +1,28 @@
+"""Whose hands a team's files may be in: who works in it, whose home it is, and who was lent to it and finishes what they have."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models.expressions import RawSQL
+
+from skills.models import Worker
+
+# Keys of people. Whoever was lent here and went home has had time enough after a month.
+HANDS = """
+SELECT id FROM skills_worker WHERE works_in_id = ANY(%(teams)s) UNION
+SELECT id FROM skills_worker WHERE team_id = ANY(%(teams)s) UNION
+SELECT worker_id FROM dispatch_loan WHERE to_team_id = ANY(%(teams)s) AND ended_at > %(now)s - interval '31 days'
+"""
+
+
+def hands_of(team_ids: Collection[int], *, now: datetime) -> RawSQL:
+    """For a filter: the keys of these people."""
+    teams = list(team_ids)
+    return RawSQL(HANDS.replace("%(teams)s", "%s").replace("%(now)s", "%s"), [teams, teams, teams, now])  # noqa: S611
+
+
+def ruled_by(worker: Worker) -> int | None:
+    """The team whose rules hold for this person's bin: where they work; their home while that is a front office, which has none."""
+    if worker.works_in is None or worker.works_in_id == worker.team_id or worker.works_in.is_front_office:
+        return worker.team_id
+    return worker.works_in_id
