@@ -19,7 +19,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import flow, rights, timetables
+from dispatch import flow, loans, rights, timetables
 from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, NamedRows, ReasonForm
 from dispatch.hours import write_exceptions, write_week
 from dispatch.models import (
@@ -134,6 +134,7 @@ class WorkerAdmin(UserAdmin):
             before = Worker.objects.get(pk=obj.pk)
             if before.team_id is not None:
                 flow.away(before, by=_person(request), now=timezone.now())
+                loans.end_all_of(before, by=_person(request), now=timezone.now())
         changed = [name for name in form.cleaned_data if name in form.changed_data and name != "leads"]
         obj.save(update_fields=[*changed, "is_staff", "is_superuser"])  # not what the page cannot change, like presence
 

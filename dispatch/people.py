@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from dispatch import directory, flow, moves, tables, timetables
@@ -296,6 +297,9 @@ def _compared(people: Sequence[Person], *, default: Team | None, present: bool) 
         if worker.username != person.username:
             message = _("There is %(username)s already, spelt otherwise. Write it the same way.")
             problems.append(Problem(person.line, "username", message % {"username": worker.username}))
+        if change.is_moved and worker.works_in_id != worker.team_id:
+            message = _("%(name)s is lent to another team. End the loan first, then import again.")
+            problems.append(Problem(person.line, "team", message % {"name": worker}))
         if change.is_moved and worker.is_present:
             message = _(
                 "%(name)s is present in %(team)s and may hold files there. Mark them away first, then import again."
@@ -369,7 +373,7 @@ def _save_people(changes: Sequence[Change]) -> dict[str, int]:
         if change.kind == "changed":
             as_seen = Worker.objects.filter(pk=change.worker.pk, team=change.worker.team)
             if change.is_moved:
-                as_seen = as_seen.filter(is_present=False)
+                as_seen = as_seen.filter(Q(team=None) | Q(works_in=F("team")), is_present=False)
             if not as_seen.update(name=change.name, team=change.team, roles=change.roles):
                 message = _("%(name)s was changed while the import ran. Nothing was written; import again.")
                 raise Overtaken(message % {"name": change.worker})

@@ -31,9 +31,9 @@ from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from dispatch import andon, flow, shelf, sweep, undo  # noqa: E402
-from dispatch.models import Event, File, HelpCall, ShelfPlace, Slot  # noqa: E402
-from skills.models import Worker  # noqa: E402
+from dispatch import andon, flow, loans, shelf, sweep, undo  # noqa: E402
+from dispatch.models import Event, File, HelpCall, Loan, ShelfPlace, Slot  # noqa: E402
+from skills.models import Team, Worker  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -169,6 +169,24 @@ def _log(person: Worker, chance: random.Random) -> bool:
     return some is not None
 
 
+def _lend(person: Worker, chance: random.Random) -> bool:
+    """To any other team; whoever is lent already is refused."""
+    teams = list(Team.objects.exclude(pk=person.team_id))
+    if teams:
+        now = timezone.now()
+        until = now + timedelta(seconds=chance.choice([1, 3600]))
+        loans.lend(
+            person, to_team=chance.choice(teams), ends_at=until, reason="flood", is_agreed=True, by=person, now=now
+        )
+    return bool(teams)
+
+
+def _ask_back(person: Worker, _chance: random.Random) -> bool:
+    if loan := Loan.objects.filter(ended_at=None).order_by("?").first():
+        loans.end(loan, by=person, now=timezone.now())
+    return loan is not None
+
+
 def _undo(_person: Worker, chance: random.Random) -> bool:
     latest = list(Event.objects.order_by("-pk").select_related("by", "file")[:50])
     if mine := [event for event in latest if event.by]:
@@ -200,6 +218,8 @@ MISCHIEF: dict[str, Callable[[Worker, random.Random], bool]] = {
     "rework": _rework,
     "expedite": _expedite,
     "log": _log,
+    "lend": _lend,
+    "ask back": _ask_back,
     "undo": _undo,
     "sweep": _sweep,
 }

@@ -15,7 +15,10 @@ BEGIN
     IF EXISTS (
         SELECT FROM skills_worker w
         LEFT JOIN dispatch_loan l ON l.worker_id = w.id AND l.started_at IS NOT NULL AND l.ended_at IS NULL
-        WHERE w.id = who AND w.works_in_id IS DISTINCT FROM coalesce(l.to_team_id, w.team_id)
+        WHERE w.id = who AND (
+            w.works_in_id IS DISTINCT FROM coalesce(l.to_team_id, w.team_id)
+            OR (l.id IS NOT NULL AND l.from_team_id IS DISTINCT FROM w.team_id)
+        )
     ) THEN
         RAISE EXCEPTION 'Person % works elsewhere than their loan says. End the loan first.', who
             USING ERRCODE = 'check_violation', CONSTRAINT = 'works_where_lent';

@@ -336,11 +336,10 @@ def _absences(shown: MyBin | None, person: Worker) -> list[tuple[Absence, dateti
 
 def _improvement(shown: MyBin | None, person: Worker) -> Improvement | None:
     """Asked only where there is nothing to work on."""
-    if shown is None or person.team is None or shown.front or not (shown.is_present and shown.has_slots):
+    if shown is None or shown.front or not (shown.is_present and shown.has_slots):
         return None
-    if shown.lent and shown.lent.is_front_office:
-        return None
-    return improving.improvement(person, person.works_in or person.team, now=shown.now)
+    team = person.works_in if shown.lent else person.team
+    return improving.improvement(person, team, now=shown.now) if team and not team.is_front_office else None
 
 
 def _causes(shown: MyBin | None, person: Worker) -> list[str]:

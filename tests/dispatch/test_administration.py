@@ -1,10 +1,13 @@
 """The administration is no side door: who is changed there leaves their files to the queue first (R1, R15)."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from dispatch import ledger
-from dispatch.models import Queue
+from dispatch import ledger, loans
+from dispatch.models import Loan, Queue
 from skills.models import Team, Worker
 from tests import office
 
@@ -52,6 +55,20 @@ def test_r15_whoever_is_moved_leaves_the_files_to_the_queue(admin, ada, team, ch
     assert team.files.filter(state="waiting").count() == 4
     assert not any(office.in_bin(ada))
     assert ledger.balance().differences == ()
+
+
+@pytest.mark.parametrize("change", [{"roles": []}, {"is_active": None}, {"team": "host"}, {"team": "third"}])
+def test_whoever_is_moved_is_lent_no_more(admin, ada, change):
+    host, third, now = office.team("Host"), office.team("Third"), timezone.now()
+    ends_at = now + timedelta(hours=1)
+    loans.lend(ada, to_team=host, ends_at=ends_at, reason="flood", is_agreed=True, by=ada, now=now)
+    if "team" in change:
+        change = {"team": {"host": host, "third": third}[change["team"]].pk}
+    answer = admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, **change))
+    assert answer.status_code == 302, answer.context["errors"]
+    assert Loan.objects.get().end_reason == loans.NOT_THERE
+    ada.refresh_from_db()
+    assert ada.works_in_id == ada.team_id
 
 
 def test_presence_cannot_be_typed_in(admin, ada):

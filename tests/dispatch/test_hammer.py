@@ -5,9 +5,10 @@ from django.db import connection
 from django.utils import timezone
 
 from backoffice import embedded
-from dispatch import flow, ledger, moves, sweep
-from dispatch.models import Event, File, Slot
+from dispatch import flow, ledger, loans, moves, sweep
+from dispatch.models import Event, File, Loan, Slot
 from dispatch.refill import hungry_teams
+from skills.models import Team, Worker
 from tests import office
 from tests.hammer import WRITES, hammer
 
@@ -19,10 +20,14 @@ def test_eight_processes_over_every_write_path_break_no_rule():
     claim, hull = office.file_type("Claim", team), office.file_type("Hull", team, needs="marine")
     for name in ("Ada", "Ben", "Cid", "Dora", "Eve", "Finn", "Gus", "Hal"):
         office.worker(name, team, **({"marine": "U"} if name < "D" else {}))
+    front = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
+    host = office.team("Payments")
+    office.worker("Ida", host)
+    office.log(office.file_type("Payment", host), 100)
     office.log(claim, 700)
     office.log(hull, 200)
     sweep.sweep()
-    assert Slot.objects.filter(file__isnull=False).count() == 24
+    assert Slot.objects.filter(file__isnull=False).count() == 27
 
     url = f"{embedded.database_url().rsplit('/', 1)[0]}/{connection.settings_dict['NAME']}"
     acts = hammer(processes=8, done=400, mischief=0.5, environment={"DATABASE_URL": url})
@@ -34,9 +39,12 @@ def test_eight_processes_over_every_write_path_break_no_rule():
     assert acts["done"] == Event.objects.filter(kind="done").count()
     assert acts["done"] - undone == File.objects.filter(state="done").count()
     assert acts["undo"] == Event.objects.filter(undoes__isnull=False).count()
-    assert 900 + acts["log"] + acts["rework"] == File.objects.count()
+    assert 1000 + acts["log"] + acts["rework"] == File.objects.count()
     assert moves.open_expedites(team.pk) <= 3
-    for worker in team.workers.filter(is_present=False):
+    assert Event.objects.filter(kind="lent", team=front).exists()
+    for loan in Loan.objects.filter(ended_at=None):
+        loans.end(loan, by=loan.worker, now=timezone.now())
+    for worker in Worker.objects.filter(is_present=False):
         flow.back(worker, by=worker, now=timezone.now())
     sweep.sweep()
     assert hungry_teams(now=timezone.now()) == []

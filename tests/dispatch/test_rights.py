@@ -245,7 +245,9 @@ def _finish(person: Worker, number: int) -> None:
 
 
 def shown(page: str) -> str:
-    """What is read or read out of a page: texts, and the attributes that hold some."""
+    """What is read or read out of a page: texts, and the attributes that hold some. The value of a choice or of what is hidden is a
+    key, and shown to nobody."""
+    page = re.sub(r'<(option|input type="(?:hidden|checkbox|radio)")[^>]*>', " ", page)
     said = re.findall(r'\b(?:title|alt|aria-label|aria-valuetext|placeholder|content|max|value)="([^"]*)"', page)
     return unescape(" ".join([re.sub(r"<[^>]+>", " ", page), *said]))
 
