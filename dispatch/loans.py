@@ -62,6 +62,7 @@ def lend(
     """
     starts_at = max(starts_at or now, now)
     home = _insist_on_sense(worker, to_team, starts_at=starts_at, ends_at=ends_at, reason=reason.strip(), now=now)
+    moves.take_queues([home, to_team.pk])
     loan = Loan(
         worker=worker,
         from_team_id=home,

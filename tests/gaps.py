@@ -13,7 +13,7 @@ SELECT e.cause, extract(epoch FROM e.at - greatest(
     (SELECT max(at) FROM dispatch_event s WHERE s.team_id = e.team_id AND s.id < e.id AND s.worker_id = e.worker_id
         AND s.position = e.position AND s.from_state = 'in_slot' AND s.to_state <> 'in_slot'),
     (SELECT max(at) FROM dispatch_event b WHERE b.team_id = e.team_id AND b.id < e.id AND b.worker_id = e.worker_id
-        AND b.kind = 'back')
+        AND b.kind IN ('back', 'lent', 'home'))
 ))::float
 FROM dispatch_event e
 WHERE e.team_id = %(team)s AND e.kind = 'filled' AND e.cause <> 'undone' AND e.at >= %(since)s AND e.at < %(until)s
