@@ -69,7 +69,8 @@ class First(NamedTuple):
 class Outcome:
     """What an import did, or would do: with problems, or as a dry run, nothing was written.
 
-    `conflicts` of the problems are references with other content. `first` are those new files that come first.
+    `conflicts` of the problems are references with other content. `first` are those new files that come first. `logged` are the
+    ids of the first and the last new file; what was logged beside the import may lie between.
     """
 
     new: int
@@ -80,6 +81,7 @@ class Outcome:
     conflicts: int = 0
     new_customers: tuple[str, ...] = ()
     first: tuple[First, ...] = ()
+    logged: tuple[int, int] | None = None
 
 
 STAGE = """
@@ -142,9 +144,11 @@ WITH logged AS (
     SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
     FROM logged, LATERAL (VALUES ('waiting', due_at), ('logged', received_at)) AS tally(kind, at) GROUP BY 1, 2, 3
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
+), told AS (
+    INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
+    SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORDER BY id
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
-SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORDER BY id
+SELECT min(id), max(id) FROM logged
 """
 
 
@@ -185,8 +189,9 @@ def import_files(
                     moves.take(team_id)
             problems += _beyond_expedite_limit(new)
             is_written = not problems and not dry_run
+            logged = None
             if is_written and new:
-                _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)
+                logged = _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)
             transaction.set_rollback(not is_written)
     except IntegrityError as error:
         raise Overtaken(
@@ -201,6 +206,7 @@ def import_files(
         conflicts=len(conflicts),
         new_customers=tuple(sorted(set(desk.customers.new.values()))),
         first=first,
+        logged=logged,
     )
 
 
@@ -400,9 +406,11 @@ def _beyond_expedite_limit(team_ids: Collection[int]) -> list[Problem]:
     return problems
 
 
-def _log_all(team_ids: Collection[int], *, customers: Collection[str], by: Worker | None, now: datetime) -> None:
+def _log_all(
+    team_ids: Collection[int], *, customers: Collection[str], by: Worker | None, now: datetime
+) -> tuple[int, int]:
     directory.make_customers(customers)
-    with connection.cursor() as cursor:
-        cursor.execute(LOG_ALL, {"by": by.pk if by else None, "now": now})
+    [(first, last)] = moves.rows(LOG_ALL, {"by": by.pk if by else None, "now": now})
     for team_id in team_ids:
         flow.wake(team_id)
+    return first, last

@@ -227,6 +227,7 @@ def _desk(run: Run, team: Team) -> list[Sight]:
         Sight("import-faulty", "assistant", f"/intake/import/{faulty.pk}/"),
         Sight("import-ready", "assistant", f"/intake/import/{ready.pk}/"),
         Sight("import-done", "assistant", f"/intake/import/{done.pk}/"),
+        Sight("import-covers", "assistant", f"/intake/import/{done.pk}/covers/"),
     ]
 
 

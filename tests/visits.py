@@ -151,7 +151,7 @@ def new_office() -> Office:
         },
         **{
             (f"/intake/import/<pk>/{part}", verb): {role: Visit({"pk": imports[role]}) for role in imports}
-            for part in ("", "part/", "errors.csv")
+            for part in ("", "part/", "covers/", "errors.csv")
             for verb in ("GET", "POST")
         },
     }
