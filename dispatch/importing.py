@@ -358,6 +358,8 @@ def problems_as_csv(upload: Import) -> bytes:
 def files_of(upload: Import) -> QuerySet[File]:
     """The files that this import opened, in the order of its rows: in the run of ids that it took, those logged when it ended."""
     first, last = upload.report.get("logged") or (0, 0)
+    if upload.ended_at is None:
+        return File.objects.none()
     return File.objects.filter(pk__range=(first, last), logged_at=upload.ended_at).order_by("pk")
 
 
