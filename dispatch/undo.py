@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import attachments, directory, flow, moves, repromise, shelf
+from dispatch import absences, attachments, directory, flow, moves, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
@@ -26,8 +26,8 @@ WITHIN = timedelta(minutes=1)
 TAKEN_BACK = "~taken-back-"  # between what was the reference of such a file and the how manieth of this name it is
 DIGITS = 6
 
-# What is attached or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
-BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED)
+# What is attached, planned or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
+BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED, Event.Kind.PLANNED, Event.Kind.CANCELLED)
 
 
 class NotYours(flow.Refused):
@@ -237,6 +237,14 @@ def _attach_again(event: Event, by: Worker, now: datetime) -> None:
     attachments.put_back(event, by=by, now=now)
 
 
+def _plan_nothing(event: Event, by: Worker, now: datetime) -> None:
+    absences.take_back(event, by=by, now=now)
+
+
+def _plan_again(event: Event, by: Worker, now: datetime) -> None:
+    absences.put_back(event, by=by, now=now)
+
+
 COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.LOGGED: _unlog,
     Event.Kind.STARTED: _lay_down,
@@ -254,6 +262,8 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.REPROMISED: _promise_as_before,
     Event.Kind.ATTACHED: _remove_again,
     Event.Kind.DETACHED: _attach_again,
+    Event.Kind.PLANNED: _plan_nothing,
+    Event.Kind.CANCELLED: _plan_again,
 }
 
 

@@ -22,3 +22,10 @@ def value(response, field: str) -> str | None:
         return found[1] if found else None
     held = re.search(r'value="([^"]*)"', found[0])
     return unescape(held[1]) if held else None
+
+
+def undo_in(response) -> str:
+    """The event that the page offers to undo."""
+    found = re.search(r'name="event" value="(\d+)"', response.content.decode())
+    assert found, "nothing can be undone"
+    return found[1]
