@@ -3,9 +3,24 @@
 import re
 from html import unescape
 
+import pytest
+
+from dispatch.models import Slot
+from skills.models import Worker
+
+HTMX = {"HX-Request": "true"}
+BOTH = pytest.mark.parametrize("headers", [{}, HTMX], ids=["form", "htmx"])
+
 
 def form(**values: str) -> dict[str, str]:
     return {"reference": "CL-0041", "file_type": "settlements-claim", **values}
+
+
+def form_of(worker: Worker, position: int = 1) -> dict[str, object]:
+    """What every form on the file in this slot brings along."""
+    file = Slot.objects.select_related("file").get(bin=worker.pk, position=position).file
+    assert file
+    return {"file": file.pk, "reference": file.reference}
 
 
 def text(response) -> str:

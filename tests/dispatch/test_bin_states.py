@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 from django.test import Client
 
 from dispatch import absences, andon, flow, shelf
@@ -11,25 +10,12 @@ from dispatch.bins import AT_A_GLANCE, my_bin
 from dispatch.models import Absence, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Role
 from tests import office
-from tests.desk import text, undo_in
+from tests.desk import BOTH, form_of, text, undo_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(hours=1)  # Tuesday 3 March, 11:00 in Paris
-HTMX = {"HX-Request": "true"}
-BOTH = pytest.mark.parametrize("headers", [{}, HTMX], ids=["form", "htmx"])
 PLAN = {"note": "dentist", "starts_at": "2026-03-05T09:00", "until": "2026-03-05T12:00"}
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -43,11 +29,6 @@ def ada(team):
 def page(client: Client, ada):
     client.force_login(ada)
     return client
-
-
-def form_of(worker, position=1):
-    file = Slot.objects.get(bin=worker.pk, position=position).file
-    return {"file": file.pk, "reference": file.reference}
 
 
 # --- The way of the file

@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,25 +13,13 @@ from dispatch.models import Absence, Event, HelpCall, Slot
 from dispatch.refill import refill
 from skills.models import Competence, Level
 from tests import office
-from tests.desk import undo_in
+from tests.desk import HTMX, undo_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(minutes=65)  # 11:05 in Paris
-HTMX = {"HX-Request": "true"}
 BIN = "/board/settlements/bin/ada/"
 ACTS = ["away/", "back/", "absences/", "absences/1/cancel/", "undo/"]
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,13 +17,7 @@ from tests import office
 from tests.desk import text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _at_ten_in_paris():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -202,7 +195,7 @@ def test_many_are_printed_in_portions(page, team, monkeypatch):
     second = page.get(at, {"portion": "2", "as": "label"})
     assert shown(second) == ["CL-4"]
     assert "Withdrawn since, so not printed: CL-3" in text(second)
-    assert "Files 3 to 4 of the 5 that were opened." in text(second)
+    assert "Files 3 to 4 of the 5 that were logged." in text(second)
     html = second.content.decode()
     assert 'href="?portion=1&amp;as=label"' in html
     assert 'href="?portion=3&amp;as=label"' in html

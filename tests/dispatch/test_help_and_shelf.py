@@ -7,26 +7,16 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from dispatch import absences, andon, flow, ledger, shelf, undo
+from dispatch import absences, andon, flow, shelf, undo
 from dispatch.models import Absence, Event, File, FileType, Gone, HelpCall, Queue, ShelfPlace, State
 from dispatch.refill import refill
 from skills.models import Worker
 from tests import office, texts
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 LATER = NOW + timedelta(minutes=5)
 TOMORROW = NOW + timedelta(days=1)
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
 
 
 @pytest.fixture
@@ -36,12 +26,6 @@ def ada(team, claim):
     made = office.worker("Ada", team)
     flow.start(made, 1, by=made, now=NOW)
     return made
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
 
 
 def held(worker, position):

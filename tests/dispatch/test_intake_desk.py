@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,18 +13,10 @@ from dispatch.models import Customer, Event, File, State
 from dispatch.refill import refill
 from skills.models import Role, Team, Worker
 from tests import office
-from tests.desk import form, text, value
+from tests.desk import HTMX, form, text, value
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -33,11 +24,6 @@ def team() -> Team:
     made = office.team()
     office.file_type("Claim", made)
     return made
-
-
-@pytest.fixture
-def amir(team: Team) -> Worker:
-    return office.person("Amir", Role.ASSISTANT)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
@@ -13,29 +12,12 @@ from dispatch import andon, flow, search, shelf
 from dispatch.models import Customer, Event, File, FileText
 from dispatch.search import Asked, find
 from tests import office
-from tests.dispatch.test_bin_page import text
+from tests.desk import HTMX, text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("an_hour_later")]
 
 LATER = NOW + timedelta(hours=1)
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _an_hour_later():
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
 
 
 @pytest.fixture
