@@ -193,7 +193,7 @@ def measure(scene: Scene, browser: pages.Browser, *, rounds: int, times: int) ->
     found: dict[str, list[Round]] = {"empty": []}
     for _ in range(rounds):
         browser.rest()
-        found["empty"].append(_round(browser, "/healthz", times=times * 5))
+        found["empty"].append(_round(browser, pages.EMPTY, times=times * 5))
         for each in there:
             found.setdefault(each.name, []).append(_round(visitors.of(each), each.path, times=times))
         for kind, seconds in streams(scene, browser, times=times).items():

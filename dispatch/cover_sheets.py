@@ -1,6 +1,6 @@
 """What a cover sheet says of a file: plain values for paper, so dates are written out, and a QR code to scan it by."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,8 +9,9 @@ import segno
 
 from dispatch.models import File, Queue
 
-MOST = 100  # a square takes two milliseconds to work out
+MOST = 100  # named one by one; a square takes two milliseconds to work out
 MASK = 3
+SHOWN = ("file_type", "customer", "team")  # what a sheet says beside the file itself
 
 
 @dataclass(frozen=True)
@@ -27,26 +28,20 @@ class Sheet:
         return len(self.file.reference) > 16
 
 
-def sheets(references: Collection[str], *, addresses: dict[str, str]) -> list[Sheet]:
-    """One for each file there is, in the order given and each once, at most a hundred. Two statements, whatever their number.
-
-    `addresses` says what is encoded for each reference.
-    """
+def named(references: Collection[str]) -> list[File]:
+    """The files there are of these, in the order given and each once, at most a hundred."""
     wanted = list(dict.fromkeys(references))[:MOST]
-    files = {
-        file.reference: file
-        for file in File.objects.filter(reference__in=wanted).select_related("file_type", "customer", "team")
-    }
+    files = {file.reference: file for file in File.objects.filter(reference__in=wanted).select_related(*SHOWN)}
+    return [files[reference] for reference in wanted if reference in files]
+
+
+def sheets(files: Iterable[File], *, address: Callable[[str], str]) -> list[Sheet]:
+    """One for each, in one statement, whatever their number. `address` says what is encoded for a reference."""
+    files = list(files)
     zones = dict(
-        Queue.objects.filter(team__in={file.team_id for file in files.values()}).values_list(
-            "team", "calendar__current__zone"
-        )
+        Queue.objects.filter(team__in={file.team_id for file in files}).values_list("team", "calendar__current__zone")
     )
-    return [
-        _sheet(files[reference], zone=ZoneInfo(zones[files[reference].team_id]), address=addresses[reference])
-        for reference in wanted
-        if reference in files
-    ]
+    return [_sheet(file, zone=ZoneInfo(zones[file.team_id]), address=address(file.reference)) for file in files]
 
 
 def _sheet(file: File, *, zone: ZoneInfo, address: str) -> Sheet:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.db import IntegrityError, connection, models, transaction
@@ -46,6 +47,8 @@ SELECT name FROM dispatch_customer WHERE %(text)s <%% name AND upper(name) NOT L
 ORDER BY word_similarity(%(text)s, name) DESC, name LIMIT %(most)s
 """
 LEAST_LIKE = 3  # characters that a likeness can be told from
+WORD_NEARNESS = 0.75  # of 1: two letters changed places in a word of five
+MOST_WORDS_READ = 6
 
 
 class Addressed(Protocol):
@@ -62,6 +65,13 @@ class NamedCustomer(NamedTuple):
     pk: int
     name: str
     slug: str
+
+
+class TypeIn(NamedTuple):
+    """A file type that a text speaks of, and the words of the text that are about something else."""
+
+    file_type: FileType
+    rest: str
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,28 @@ def near_customers(names: Collection[str]) -> dict[str, str]:
             found[name] = others[close[0]]
         others.setdefault(bare, name)
     return found
+
+
+def types_in(text: str, types: Iterable[FileType], *, most: int) -> list[TypeIn]:
+    """The types that words of this text speak of, by the beginning of a word or nearly, the best first. No statement."""
+    typed = {word: _bare(word) for word in text.split()[:MOST_WORDS_READ]}
+    names = {each: frozenset(_bare(each.name).split()) for each in types}
+    there = sorted(frozenset().union(*names.values()))
+    meant = {word: _words_meant(bare, there) for word, bare in typed.items()}
+    found = []
+    for file_type, name in names.items():
+        rest = [word for word in typed if not meant[word] & name]
+        if len(rest) < len(typed):
+            said = set().union(*(meant[word] & name for word in typed))
+            found.append((len(rest), len(name - said), file_type.name, TypeIn(file_type, " ".join(rest))))
+    return [each for *_order, each in sorted(found, key=itemgetter(0, 1, 2))[:most]]
+
+
+def _words_meant(bare: str, there: list[str]) -> set[str]:
+    if len(bare) < LEAST_LIKE:
+        return set()
+    begun = {word for word in there if word.startswith(bare)}
+    return begun or set(get_close_matches(bare, there, cutoff=WORD_NEARNESS))
 
 
 def _likeness(name: str) -> str:

@@ -120,8 +120,8 @@ def log(
 ) -> tuple[File, bool]:
     """A new file in the queue, its promise fixed; the file and whether it is new.
 
-    The same reference with the same content again gives the file that is there. Raises ReferenceTaken when the content
-    differs, ExpediteLimitReached, ReceiptImplausible.
+    The same reference with the same content again gives the file that is there; one that was taken back left its reference free.
+    Raises ReferenceTaken when the content differs, ExpediteLimitReached, ReceiptImplausible.
     """
     received_at = received_at or now
     if why := agreements.implausible(received_at, now=now):

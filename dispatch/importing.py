@@ -21,6 +21,7 @@ from typing import Any
 import django_rq
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -28,7 +29,7 @@ from redis import RedisError
 
 from dispatch import flow, headings, intake, mending, tables
 from dispatch.mending import Mended
-from dispatch.models import Import, RememberedColumns
+from dispatch.models import File, Import, RememberedColumns
 from dispatch.tables import Columns, Table, Unreadable
 from skills.models import Team, Worker
 
@@ -298,7 +299,7 @@ def _result(asked: Import, *, progress: intake.Progress, now: datetime) -> dict[
     outcome, notice = _attempt(asked, table, columns, progress=progress, now=now)
     notices = [mending.shown(each) for each in (*outcome.notices, *_left_out(len(asked.left_out)))]
     if outcome.is_written:
-        kept = {"notices": notices, "new_customers": len(outcome.new_customers)}
+        kept = {"notices": notices, "new_customers": len(outcome.new_customers), "logged": outcome.logged}
         return _over(State.IMPORTED, now=now) | {"new": outcome.new, "unchanged": outcome.unchanged, "report": kept}
     report, problems = mending.report(table, columns, outcome)
     return {
@@ -352,6 +353,14 @@ def _over(state: str, *, now: datetime) -> dict[str, object]:
 
 def problems_as_csv(upload: Import) -> bytes:
     return zlib.decompress(upload.problems) if upload.problems else b""
+
+
+def files_of(upload: Import) -> QuerySet[File]:
+    """The files that this import opened, in the order of its rows: in the run of ids that it took, those logged when it ended."""
+    first, last = upload.report.get("logged") or (0, 0)
+    if upload.ended_at is None:
+        return File.objects.none()
+    return File.objects.filter(pk__range=(first, last), logged_at=upload.ended_at).order_by("pk")
 
 
 def field_name(field: str) -> str:

@@ -16,20 +16,17 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import agreements, directory, flow, moves, tables
+from dispatch import directory, flow, intake_desk, moves, tables
 from dispatch.acts import act
-from dispatch.agreements import Book
-from dispatch.intake_rows import OPTIONAL, REQUIRED, Desk, Names, Record, ambiguous_customer, check, names_in, no_queue
+from dispatch.intake_rows import OPTIONAL, REQUIRED, Desk, Record, ambiguous_customer, check, names_in
 from dispatch.models import Customer, File, FileType, Queue
 from dispatch.tables import Columns, Problem, Table
 from skills.models import Team, Worker
 
-MOST_NEW_TYPES = 50  # more is a mistaken column, not an office
 ROWS_A_CHUNK = 1000
 NUMBERS_TRIED = 100  # several people count on in one row of numbers
 
@@ -42,10 +39,6 @@ class Overtaken(flow.Refused):
 
 class CustomerAmbiguous(flow.Refused):
     """Several customers go by this name."""
-
-
-class TypesNotMade(flow.Refused):
-    """Missing file types cannot be made as asked."""
 
 
 class First(NamedTuple):
@@ -69,7 +62,8 @@ class First(NamedTuple):
 class Outcome:
     """What an import did, or would do: with problems, or as a dry run, nothing was written.
 
-    `conflicts` of the problems are references with other content. `first` are those new files that come first.
+    `conflicts` of the problems are references with other content. `first` are those new files that come first. `logged` are the
+    ids of the first and the last new file; what was logged beside the import may lie between.
     """
 
     new: int
@@ -80,6 +74,7 @@ class Outcome:
     conflicts: int = 0
     new_customers: tuple[str, ...] = ()
     first: tuple[First, ...] = ()
+    logged: tuple[int, int] | None = None
 
 
 STAGE = """
@@ -142,9 +137,11 @@ WITH logged AS (
     SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
     FROM logged, LATERAL (VALUES ('waiting', due_at), ('logged', received_at)) AS tally(kind, at) GROUP BY 1, 2, 3
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
+), told AS (
+    INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
+    SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORDER BY id
 )
-INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, at)
-SELECT team_id, id, 'logged', %(by)s, '', '', 'waiting', %(now)s FROM logged ORDER BY id
+SELECT min(id), max(id) FROM logged
 """
 
 
@@ -167,13 +164,15 @@ def import_files(
 
     With a team, only its file types are meant; `create_types` makes those that it lacks. `named` says which column holds
     which field, or `columns` where each stands. `chosen_types` are addresses by the text that means them, whatever else it
-    could mean. `show` so many of the new files. Raises tables.Unreadable, Overtaken, TypesNotMade.
+    could mean. `show` so many of the new files. Raises tables.Unreadable, Overtaken, intake_desk.TypesNotMade.
     """
     columns = columns or tables.columns(table.header, required=REQUIRED, optional=OPTIONAL, named=named)
     names = names_in(table, columns)
     try:
         with transaction.atomic():
-            desk, notices = _desk(names, team=team, create_types=create_types, chosen=chosen_types or {}, now=now)
+            desk, notices = intake_desk.desk(
+                names, team=team, create_types=create_types, chosen=chosen_types or {}, now=now
+            )
             problems = _stage(table, columns, desk, rows=names.rows, progress=progress)
             progress(_("Comparing") if dry_run else _("Writing"), names.rows, names.rows)
             unchanged, conflicts = _compare()
@@ -185,8 +184,9 @@ def import_files(
                     moves.take(team_id)
             problems += _beyond_expedite_limit(new)
             is_written = not problems and not dry_run
+            logged = None
             if is_written and new:
-                _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)
+                logged = _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)
             transaction.set_rollback(not is_written)
     except IntegrityError as error:
         raise Overtaken(
@@ -201,6 +201,7 @@ def import_files(
         conflicts=len(conflicts),
         new_customers=tuple(sorted(set(desk.customers.new.values()))),
         first=first,
+        logged=logged,
     )
 
 
@@ -250,83 +251,6 @@ def next_reference(reference: str) -> str:
     taken = set(File.objects.filter(reference__in=near).values_list("reference", flat=True))
     longest = directory.longest(File, "reference")
     return next((each for each in near if each not in taken and len(each) <= longest), "")
-
-
-# --- The desk: what rows are checked against ------------------------------------------------------------------------------
-
-
-def _desk(
-    names: Names, *, team: Team | None, create_types: bool, chosen: Mapping[str, str], now: datetime
-) -> tuple[Desk, list[str]]:
-    types = list(FileType.objects.filter(**{"team": team} if team else {}).select_related("team"))
-    notices = []
-    if create_types:
-        made = _make_missing_types(names, types, team=team)
-        types += made
-        if made:
-            notices.append(_("New file types: %(names)s.") % {"names": ", ".join(each.name for each in made)})
-    teams = {file_type.team_id for file_type in types}
-    book = agreements.book(Queue.objects.filter(team__in=teams).values_list("team", flat=True))
-    found, problems = _types_meant(names.file_types, types, book)
-    found |= _types_chosen(chosen, types, book)
-    customers = directory.customers(names.customers)
-    if customers.new:
-        notices.append(_new_customers(sorted(set(customers.new.values()))))
-    return Desk(found, problems, customers, book, now), notices
-
-
-def _new_customers(names: list[str]) -> str:
-    text = ngettext("%(number)s new customer: %(names)s.", "%(number)s new customers: %(names)s.", len(names))
-    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return (text % {"number": intcomma(len(names)), "names": shown}).replace("….", "…")
-
-
-def _make_missing_types(names: Names, types: list[FileType], *, team: Team | None) -> list[FileType]:
-    """Spellings of one name are one type. What cannot be a name stays missing, and its rows say so."""
-    if team is None:
-        raise TypesNotMade(_("New file types need a team to belong to. Name the team (--team)."))
-    known = directory.index(types)
-    longest = directory.longest(FileType, "name")
-    missing: dict[str, str] = {}
-    for text in names.file_types:
-        if text.upper() not in known and len(text) <= longest:
-            missing.setdefault(text.upper(), text)
-    if len(missing) > MOST_NEW_TYPES:
-        message = _("These rows would make %(number)s new file types. Check that the right column is file_type.")
-        raise TypesNotMade(message % {"number": intcomma(len(missing))})
-    return directory.make_file_types(list(missing.values()), team=team)
-
-
-def _types_meant(
-    texts: Collection[str], types: list[FileType], book: Book
-) -> tuple[dict[str, FileType], dict[str, str]]:
-    """The type behind each text, and what is wrong with the other texts."""
-    known = directory.index(types)
-    found, problems = {}, {}
-    for text in texts:
-        candidates = directory.meant(text, known.get(text.upper(), ()))
-        if len(candidates) == 1 and candidates[0].team_id in book.calendars:
-            found[text] = candidates[0]
-        else:
-            problems[text] = _type_problem(text, candidates, types)
-    return found, problems
-
-
-def _types_chosen(chosen: Mapping[str, str], types: list[FileType], book: Book) -> dict[str, FileType]:
-    by_address = {each.slug: each for each in types if each.team_id in book.calendars}
-    return {text: by_address[address] for text, address in chosen.items() if address in by_address}
-
-
-def _type_problem(text: str, candidates: list[FileType], types: list[FileType]) -> str:
-    if len(candidates) == 1:
-        return no_queue(candidates[0].team)
-    if candidates:
-        addresses = ", ".join(sorted(candidate.slug for candidate in candidates))
-        message = _("Several file types are called %(text)s. Write an address (%(addresses)s), or import for one team.")
-        return message % {"text": text, "addresses": addresses}
-    known = ", ".join(sorted(file_type.name for file_type in types)[:10]) or _("none yet")
-    message = _("There is no file type %(text)s. Write another (%(known)s), or have it made.")
-    return message % {"text": text[:80], "known": known}
 
 
 # --- The temporary table --------------------------------------------------------------------------------------------------
@@ -400,9 +324,11 @@ def _beyond_expedite_limit(team_ids: Collection[int]) -> list[Problem]:
     return problems
 
 
-def _log_all(team_ids: Collection[int], *, customers: Collection[str], by: Worker | None, now: datetime) -> None:
+def _log_all(
+    team_ids: Collection[int], *, customers: Collection[str], by: Worker | None, now: datetime
+) -> tuple[int, int]:
     directory.make_customers(customers)
-    with connection.cursor() as cursor:
-        cursor.execute(LOG_ALL, {"by": by.pk if by else None, "now": now})
+    [(first, last)] = moves.rows(LOG_ALL, {"by": by.pk if by else None, "now": now})
     for team_id in team_ids:
         flow.wake(team_id)
+    return first, last

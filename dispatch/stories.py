@@ -207,6 +207,8 @@ def _said(event: Event, zone: ZoneInfo) -> str:
             return _("promised as before: %(now)s instead of %(was)s") % {"now": now, "was": was}
         return _("promised anew: %(now)s instead of %(was)s") % {"now": now, "was": was}
     if event.kind == Event.Kind.WITHDRAWN and event.undoes_id:
+        if event.receipt:
+            return _("withdrawn, since it was logged by mistake as %(reference)s") % event.receipt
         return _("withdrawn, since it was logged by mistake")
     if event.kind == Event.Kind.UNDONE and event.undoes:
         return _("taken back: %(act)s") % {"act": Event.Kind(event.undoes.kind).label}

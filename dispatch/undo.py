@@ -3,24 +3,31 @@
 What the act freed may be filled by then. A file that comes back gets its slot again when that is empty, or when the file in
 it was not started yet: that one returns to its place in the queue. Otherwise, and when its person cannot take it any more,
 the file waits at the head of the queue, kept for its person while they can. Nothing is ever taken out of somebody's hands.
+
+A file that was logged by mistake stays among all files ever logged (R20), under a name that says so: its reference is free for
+whoever logs it again.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import attachments, flow, loans, moves, repromise, shelf
+from dispatch import absences, attachments, directory, flow, loans, moves, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
 WITHIN = timedelta(minutes=1)
+TAKEN_BACK = "~taken-back-"  # between what was the reference of such a file and the how manieth of this name it is
+DIGITS = 6
 
-# What is attached or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
-BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED)
+# What is attached, planned or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
+BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED, Event.Kind.PLANNED, Event.Kind.CANCELLED)
 
 
 class NotYours(flow.Refused):
@@ -60,10 +67,13 @@ def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
     event = Event.objects.filter(pk=event_id).select_related("file", "worker").first()
     if event is None:
         raise CannotBeUndone(_("There is nothing to undo."))
+    logged_as = event.file.reference if event.file else ""
     undo(event, by=by, now=now)
     if event.file is None:
         return _("Undone.")
-    event.file.refresh_from_db(fields=["state", "kept_for"])
+    if event.kind == Event.Kind.LOGGED:
+        return taken_back(logged_as)
+    event.file.refresh_from_db(fields=["reference", "state", "kept_for"])
     if event.file.kept_for_id == by.pk:
         said = _("Undone: %(reference)s waits at the head of the queue, kept for you.")
     elif event.file.state == State.WAITING:
@@ -71,6 +81,11 @@ def undo_by_number(event_id: int, *, by: Worker, now: datetime) -> str:
     else:
         said = _("Undone: %(reference)s is as it was.")
     return said % {"reference": event.file.reference}
+
+
+def taken_back(reference: str) -> str:
+    """What there is to say when logging was undone."""
+    return _("Taken back: %(reference)s is withdrawn, and can be logged again.") % {"reference": reference}
 
 
 def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int | None:
@@ -103,6 +118,8 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
     """Done, passed back, shelved, withdrawn: the file returns, to its slot if it had one, else to the queue."""
     file = _file_of(event)
     _insist_on_room(file)
+    if event.kind == Event.Kind.WITHDRAWN and event.receipt:
+        _rename(file, event.receipt["reference"])
     PassBack.objects.filter(file=file, worker=event.worker_id, at=event.at).delete()
     flow.end_help([file.pk], cause=Gone.UNDONE, by=by, now=now)
     ShelfPlace.objects.filter(file=file).delete()
@@ -155,7 +172,7 @@ def _in_turn(event: Event, by: Worker, now: datetime) -> None:
 
 
 def _unlog(event: Event, by: Worker, now: datetime) -> None:
-    """Out of the queue, or of a slot in which nobody has started it."""
+    """Out of the queue, or of a slot in which nobody has started it. The event keeps what it was called."""
     file = _file_of(event)
     moves.place(
         file.pk,
@@ -165,7 +182,27 @@ def _unlog(event: Event, by: Worker, now: datetime) -> None:
         by_id=by.pk,
         now=now,
         undoes=event.pk,
+        left={"reference": file.reference},
     )
+    _rename(file, _set_aside(file.reference))
+
+
+def _set_aside(reference: str) -> str:
+    """A name for a file that was taken back, which nothing has yet."""
+    stem = reference[: directory.longest(File, "reference") - len(TAKEN_BACK) - DIGITS] + TAKEN_BACK
+    there = set(File.objects.filter(reference__startswith=stem).values_list("reference", flat=True))
+    return next(name for number in count(1) if (name := f"{stem}{number}") not in there)
+
+
+def _rename(file: File, reference: str) -> None:
+    """Other teams log without waiting for this one, so the database has the last word on who has a reference."""
+    try:
+        with transaction.atomic():
+            File.objects.filter(pk=file.pk).update(reference=reference)
+    except IntegrityError as taken:
+        raise TooLate(
+            _("%(reference)s was logged again since. Nothing was changed.") % {"reference": reference}
+        ) from taken
 
 
 def _be_here(event: Event, by: Worker, now: datetime) -> None:
@@ -206,6 +243,14 @@ def _attach_again(event: Event, by: Worker, now: datetime) -> None:
     attachments.put_back(event, by=by, now=now)
 
 
+def _plan_nothing(event: Event, by: Worker, now: datetime) -> None:
+    absences.take_back(event, by=by, now=now)
+
+
+def _plan_again(event: Event, by: Worker, now: datetime) -> None:
+    absences.put_back(event, by=by, now=now)
+
+
 COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.LOGGED: _unlog,
     Event.Kind.STARTED: _lay_down,
@@ -228,6 +273,8 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.REPROMISED: _promise_as_before,
     Event.Kind.ATTACHED: _remove_again,
     Event.Kind.DETACHED: _attach_again,
+    Event.Kind.PLANNED: _plan_nothing,
+    Event.Kind.CANCELLED: _plan_again,
 }
 
 

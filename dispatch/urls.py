@@ -53,6 +53,7 @@ urlpatterns = [
     path("intake/import/", importing.imports, name="imports"),
     path("intake/import/<int:pk>/", importing.one, name="import"),
     path("intake/import/<int:pk>/part/", importing.part, name="import_part"),
+    path("intake/import/<int:pk>/covers/", covers.of_import, name="import_covers"),
     path("intake/import/<int:pk>/errors.csv", importing.errors, name="import_errors"),
     path("intake/promise/", intake.promise, name="promise"),
     path("intake/customers/", intake.customers, name="customers"),

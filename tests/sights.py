@@ -84,7 +84,9 @@ def furnish(run: Run) -> list[Sight]:
     with override_settings(ATTACHMENTS_DIR=str(run.var / "attachments")):
         waiting = _told_file(team, leader)
     kind = team.file_types.filter(agreements__isnull=False)[0]
-    absences.plan(worker, starts_at=timezone.now() + timedelta(days=9), ends_at=timezone.now() + timedelta(days=12))
+    now = timezone.now()
+    nine_days, twelve = now + timedelta(days=9), now + timedelta(days=12)
+    absences.plan(worker, starts_at=nine_days, ends_at=twelve, by=worker, now=now)
     return [
         *_doors(team),
         *_boards(team),
@@ -227,6 +229,7 @@ def _desk(run: Run, team: Team) -> list[Sight]:
         Sight("import-faulty", "assistant", f"/intake/import/{faulty.pk}/"),
         Sight("import-ready", "assistant", f"/intake/import/{ready.pk}/"),
         Sight("import-done", "assistant", f"/intake/import/{done.pk}/"),
+        Sight("import-covers", "assistant", f"/intake/import/{done.pk}/covers/"),
     ]
 
 

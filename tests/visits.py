@@ -103,11 +103,13 @@ def new_office() -> Office:
     started = {WORKER: start_next(ada), TEACHER: start_next(tess)}
     flow.away(wanda, by=lea, now=NOW)
     absence = absences.plan(
-        ada, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), note="at the dentist"
+        ada, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), note="at the dentist", by=lea, now=NOW
     )
     absent = {
         WORKER: absence.pk,
-        TEACHER: absences.plan(tess, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4)).pk,
+        TEACHER: absences.plan(
+            tess, starts_at=NOW + timedelta(days=3), ends_at=NOW + timedelta(days=4), by=lea, now=NOW
+        ).pk,
     }
     logged = {role: _log(claim, by=people[role]) for role in (ASSISTANT, LEADER)}
     papers = {role: _attach(logged[ASSISTANT], by=people[role]) for role in (ASSISTANT, WORKER)}
@@ -151,7 +153,7 @@ def new_office() -> Office:
         },
         **{
             (f"/intake/import/<pk>/{part}", verb): {role: Visit({"pk": imports[role]}) for role in imports}
-            for part in ("", "part/", "errors.csv")
+            for part in ("", "part/", "covers/", "errors.csv")
             for verb in ("GET", "POST")
         },
     }

@@ -40,7 +40,7 @@ DROP FUNCTION dispatch_works_where_lent();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0013_own_week'),
+        ('dispatch', '0014_absences_are_acts'),
         ('skills', '0004_works_in_and_levels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='kind',
-            field=models.CharField(choices=[('logged', 'logged'), ('filled', 'filled a slot'), ('started', 'started'), ('done', 'done'), ('passed_back', 'passed back'), ('returned', 'returned to the queue'), ('shelved', 'shelved'), ('woken', 'back from the shelf'), ('stuck', 'called for help'), ('answered', 'help came'), ('unstuck', 'help call ended'), ('expedited', 'expedited'), ('withdrawn', 'withdrawn'), ('undone', 'undone'), ('away', 'away'), ('back', 'back'), ('repromised', 'promised anew'), ('attached', 'attachment added'), ('detached', 'attachment removed'), ('asked', 'loan asked for'), ('agreed', 'loan agreed'), ('lent', 'lent'), ('home', 'back from a loan'), ('called_off', 'loan called off')], max_length=11),
+            field=models.CharField(choices=[('logged', 'logged'), ('filled', 'filled a slot'), ('started', 'started'), ('done', 'done'), ('passed_back', 'passed back'), ('returned', 'returned to the queue'), ('shelved', 'shelved'), ('woken', 'back from the shelf'), ('stuck', 'called for help'), ('answered', 'help came'), ('unstuck', 'help call ended'), ('expedited', 'expedited'), ('withdrawn', 'withdrawn'), ('undone', 'undone'), ('away', 'away'), ('back', 'back'), ('repromised', 'promised anew'), ('attached', 'attachment added'), ('detached', 'attachment removed'), ('planned', 'absence planned'), ('cancelled', 'absence removed'), ('asked', 'loan asked for'), ('agreed', 'loan agreed'), ('lent', 'lent'), ('home', 'back from a loan'), ('called_off', 'loan called off')], max_length=11),
         ),
         migrations.CreateModel(
             name='Loan',

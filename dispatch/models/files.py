@@ -236,7 +236,9 @@ class Event(models.Model):
     """Every act (R20). Written in the transaction of the act, never changed or deleted: the database refuses both.
 
     Team, actor and worker have no foreign key in the database: four checks on every act would guard rows that nothing
-    deletes. `worker` and `position` name the slot that the file entered or left. A new promise says what it was and what it is.
+    deletes. `worker` and `position` name the slot that the file entered or left; without a file, `worker` is whose presence it
+    was about. A new promise says what it was and what it is. `receipt` keeps why a slot was filled, and of other acts what an
+    undo has to know.
     """
 
     class Kind(models.TextChoices):
@@ -259,6 +261,8 @@ class Event(models.Model):
         REPROMISED = "repromised", _("promised anew")
         ATTACHED = "attached", _("attachment added")
         DETACHED = "detached", _("attachment removed")
+        PLANNED = "planned", _("absence planned")
+        CANCELLED = "cancelled", _("absence removed")
         ASKED = "asked", _("loan asked for")
         AGREED = "agreed", _("loan agreed")
         LENT = "lent", _("lent")

@@ -224,7 +224,7 @@ def away(request: HttpRequest) -> HttpResponse:
     note, starts_at, until = (form.cleaned_data[name] for name in ("note", "starts_at", "until"))
 
     def plan(worker: Worker, now: datetime) -> str:
-        absences.plan(worker, starts_at=starts_at, ends_at=until, note=note)
+        absences.plan(worker, starts_at=starts_at, ends_at=until, note=note, by=worker, now=now)
         return _("Your absence is planned. It begins by itself.")
 
     def act(worker: Worker, now: datetime) -> str:
@@ -232,7 +232,7 @@ def away(request: HttpRequest) -> HttpResponse:
         return _("You are away, and your bin is empty.")
 
     if starts_at:
-        return _answer(request, plan, typed=typed)
+        return _answer(request, plan, kind=Event.Kind.PLANNED, typed=typed)
     return _answer(request, act, kind=Event.Kind.AWAY, typed=typed)
 
 
@@ -241,10 +241,10 @@ def cancel_absence(request: HttpRequest, absence: int) -> HttpResponse:
     """A planned absence of one's own, by whomever it was planned."""
 
     def act(worker: Worker, now: datetime) -> str:
-        absences.cancel(absence, worker=worker)
+        absences.cancel(absence, worker=worker, by=worker, now=now)
         return _("The absence is removed.")
 
-    return _answer(request, act)
+    return _answer(request, act, kind=Event.Kind.CANCELLED)
 
 
 @_verb

@@ -100,7 +100,9 @@ def _undo(request: HttpRequest, found: File) -> HttpResponse:
         undo.undo(event, by=_person(request), now=timezone.now())
     except flow.Refused as refused:
         return page(request, found.reference, notice=str(refused), status=409)
-    messages.success(request, _("Undone."))
+    is_taken_back = event.kind == Event.Kind.LOGGED
+    messages.success(request, undo.taken_back(found.reference) if is_taken_back else _("Undone."))
+    found.refresh_from_db(fields=["reference"])
     return see(found.reference)
 
 

@@ -16,7 +16,7 @@ from dispatch import directory, flow, outlook, rights, undo
 from dispatch import intake as desk
 from dispatch.forms import IntakeForm
 from dispatch.intake_rows import collapsed
-from dispatch.models import File
+from dispatch.models import File, State
 from dispatch.outlook import Outlook
 from dispatch.templatetags.worktime import seen_from
 from dispatch.views import drafts
@@ -82,8 +82,8 @@ def undo_act(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("intake")
     try:
-        undo.undo_by_number(number(request.POST.get("event", "")), by=_person(request), now=timezone.now())
-        told, status = _("Taken back: it is withdrawn, and was never worked."), 200
+        event = number(request.POST.get("event", ""))
+        told, status = undo.undo_by_number(event, by=_person(request), now=timezone.now()), 200
     except flow.Refused as refused:
         told, status = str(refused), 409
     if request.htmx:  # type: ignore[attr-defined]
@@ -144,7 +144,7 @@ def _page(
     form.start_at_first_problem()
     template = "dispatch/_intake.html" if request.htmx else "dispatch/intake.html"  # type: ignore[attr-defined]
     events = outlook.last_logged(_person(request))
-    last = after or (events[0].file if events else None)
+    last = after or next((each.file for each in events if each.file and each.file.state != State.WITHDRAWN), None)
     context = {
         "form": form,
         "outlook": _outlook(form),

@@ -125,19 +125,19 @@ def plan(request: HttpRequest, worker: Worker) -> HttpResponse:
         return _shown(request, worker, typed=typed, status=422)
 
     def act(leader: Worker, now: datetime) -> str:
-        absences.plan(worker, **form.cleaned_data)
+        absences.plan(worker, **form.cleaned_data, by=leader, now=now)
         return _("The absence is planned. It begins by itself.")
 
-    return _answer(request, worker, act, typed=typed)
+    return _answer(request, worker, act, kind=Event.Kind.PLANNED, typed=typed)
 
 
 @_of_a_bin
 def cancel(request: HttpRequest, worker: Worker, absence: int) -> HttpResponse:
     def act(leader: Worker, now: datetime) -> str:
-        absences.cancel(absence, worker=worker)
+        absences.cancel(absence, worker=worker, by=leader, now=now)
         return _("The absence is removed.")
 
-    return _answer(request, worker, act)
+    return _answer(request, worker, act, kind=Event.Kind.CANCELLED)
 
 
 @_of_a_bin

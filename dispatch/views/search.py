@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,11 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from dispatch import rights
+from dispatch import directory, rights
 from dispatch.models import FileType, Queue, State
 from dispatch.search import LONGEST, SHOWN, Asked, find
 from skills.models import Team, Worker
 
+TYPES_OFFERED = 5
 PROMISES = {
     "overdue": gettext_lazy("Overdue"),
     "today": gettext_lazy("Today"),
@@ -46,6 +48,7 @@ def search(request: HttpRequest) -> HttpResponse:
     found = find(query.asked, now=now)
     context = {
         "asked": query.asked,
+        "types_in": _types_in(request.GET, query.asked, types),
         "notices": query.notices,
         "found": found,
         "sure": [row for row in found.rows if not row.is_guess],
@@ -57,6 +60,19 @@ def search(request: HttpRequest) -> HttpResponse:
     choices = {"teams": teams, "types": types, "states": State.choices, "promises": PROMISES.items()}
     typed = {name: request.GET.get(name, "")[:LONGEST] for name in ("state", "team", "type", "promise", "from", "to")}
     return render(request, "dispatch/search.html", context | {"typed": typed, "longest": LONGEST} | choices)
+
+
+def _types_in(given: QueryDict, asked: Asked, types: list[FileType]) -> list[tuple[FileType, str]]:
+    """The file types that what was typed speaks of, each with the address that looks for the rest among its files."""
+    if asked.file_type_id:
+        return []
+    of_team = [each for each in types if asked.team_id in (None, each.team_id)]
+    found = []
+    for file_type, rest in directory.types_in(asked.text, of_team, most=TYPES_OFFERED):
+        address = given.copy()
+        address["type"], address["q"] = file_type.slug, rest
+        found.append((file_type, f"{reverse('search')}?{address.urlencode()}"))
+    return found
 
 
 def _query(given: QueryDict, *, teams: list[Team], types: list[FileType], reader: Worker, now: datetime) -> Query:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import path
 
 from backoffice import urls
+from tests import office
 
 handler500 = urls.handler500
 
@@ -77,3 +78,12 @@ def test_an_answer_that_is_an_error_is_our_fault(address: str) -> None:
     answer = Client(raise_request_exception=False).get(address)
     assert answer.status_code == 500
     assert "The fault is ours" in answer.content.decode()
+
+
+def test_the_process_answers_for_itself(django_assert_num_queries: object) -> None:
+    """Whoever is signed in and asks, PostgreSQL is not asked who that is."""
+    client = Client()
+    client.force_login(office.person("Ada"))
+    with django_assert_num_queries(0):
+        for answer in (client.get("/healthz"), client.head("/healthz")):
+            assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain")

@@ -15,18 +15,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def admin(client):
-    person = office.person("Root", "administrator")
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def ada(team):
     office.log(office.file_type("Claim", team), 4)
     return office.worker("Ada", team)

@@ -16,10 +16,10 @@ from django.utils import timezone
 from dispatch import attachments, flow, ledger, sweep, undo
 from dispatch.models import Attachment, Event, File, State
 from tests import office
-from tests.dispatch.test_bin_page import text
+from tests.desk import text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("an_hour_later")]
 
 LATER = NOW + timedelta(hours=1)
 PDF = b"%PDF-1.7\n..."
@@ -30,17 +30,6 @@ PNG = b"\x89PNG\r\n\x1a\n..."
 def folder(settings, tmp_path) -> Path:
     settings.ATTACHMENTS_DIR = str(tmp_path / "attachments")
     return tmp_path / "attachments"
-
-
-@pytest.fixture(autouse=True)
-def _an_hour_later():
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture

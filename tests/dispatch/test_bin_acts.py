@@ -2,12 +2,10 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
 from django.test import Client
 
 from dispatch import andon, flow, shelf
@@ -16,24 +14,12 @@ from dispatch.boards import bin_marks
 from dispatch.models import Event, File, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Role
 from tests import office
+from tests.desk import BOTH, HTMX, form_of, text, undo_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(hours=1)  # Tuesday 3 March, 11:00 in Paris
-HTMX = {"HX-Request": "true"}
 TOMORROW = "2026-03-04T09:00"
-BOTH = pytest.mark.parametrize("headers", [{}, HTMX], ids=["form", "htmx"])
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -49,20 +35,6 @@ def ada(team):
 def page(client: Client, ada):
     client.force_login(ada)
     return client
-
-
-def form_of(worker, position=1):
-    file = Slot.objects.get(bin=worker.pk, position=position).file
-    return {"file": file.pk, "reference": file.reference}
-
-
-def text(answer) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
-
-
-def offered(answer) -> str:
-    """The event that the notice offers to undo."""
-    return re.search(r'name="event" value="(\d+)"', answer.content.decode())[1]
 
 
 def stuck(page, ada, **more):
@@ -252,7 +224,7 @@ def test_r18_each_act_is_undone_from_its_notice(page, ada, kind, headers):
     before = bin_as_it_is(ada)
     answer = ACTS[kind](page, ada, follow=True, headers=headers)
     assert bin_as_it_is(ada) != before
-    event = offered(answer)
+    event = undo_in(answer)
     answer = page.post("/bin/undo/", {"event": event}, follow=True, headers=headers)
     assert answer.status_code == 200
     assert "Undone" in text(answer)
@@ -267,11 +239,11 @@ def test_r18_start_and_back_offer_it_too(page, ada, headers):
     page.post("/bin/1/done/", form_of(ada))
     front = my_bin(ada, now=NOW).front.position
     answer = page.post(f"/bin/{front}/start/", form_of(ada, front), follow=True, headers=headers)
-    page.post("/bin/undo/", {"event": offered(answer)})
+    page.post("/bin/undo/", {"event": undo_in(answer)})
     assert not Slot.objects.filter(in_hand=True).exists()
     page.post("/bin/away/")
     answer = page.post("/bin/back/", follow=True, headers=headers)
-    page.post("/bin/undo/", {"event": offered(answer)})
+    page.post("/bin/undo/", {"event": undo_in(answer)})
     ada.refresh_from_db()
     assert not ada.is_present
 
@@ -279,7 +251,7 @@ def test_r18_start_and_back_offer_it_too(page, ada, headers):
 @BOTH
 @pytest.mark.parametrize("kind", ACTS)
 def test_r18_not_after_a_minute(page, ada, kind, headers, clock):
-    event = offered(ACTS[kind](page, ada, follow=True, headers=headers))
+    event = undo_in(ACTS[kind](page, ada, follow=True, headers=headers))
     after = bin_as_it_is(ada)
     clock.shift(61)
     answer = page.post("/bin/undo/", {"event": event}, headers=headers)
@@ -301,7 +273,7 @@ def test_r18_what_the_system_did_is_not_undone(page, ada):
 
 
 def test_r18_when_the_slot_is_taken_the_notice_says_where_the_file_is(page, ada):
-    event = offered(ACTS["done"](page, ada, headers=HTMX))
+    event = undo_in(ACTS["done"](page, ada, headers=HTMX))
     Slot.objects.filter(bin=ada.pk).exclude(position=1).update(filled_at=NOW + timedelta(1))
     flow.start(ada, 1, by=ada, now=NOW)
     answer = page.post("/bin/undo/", {"event": event}, headers=HTMX)

@@ -2,11 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,24 +16,13 @@ from dispatch.models import Bin, File, Queue, Slot
 from dispatch.templatetags.worktime import clock, seen_from, spent, worktime
 from skills.models import Role, Team, Worker
 from tests import office
+from tests.desk import HTMX, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("an_hour_later")]
 
-HTMX = {"HX-Request": "true"}
 LATER = office.NOW + timedelta(hours=1)
 PAGES = ["/bin/", "/bin/slots/"]
 VERBS = ["/bin/1/start/", "/bin/1/done/", "/bin/1/pass-back/", "/bin/away/", "/bin/back/"]
-
-
-@pytest.fixture(autouse=True)
-def _an_hour_later():
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def team() -> Team:
-    return office.team()
 
 
 @pytest.fixture
@@ -70,11 +57,6 @@ def started(worker: Worker) -> tuple[str, dict[str, object]]:
         "reference": slot.file.reference,
         "confirmed": items,
     }
-
-
-def text(response) -> str:
-    """What a person reads, white space collapsed."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 # --- Who may

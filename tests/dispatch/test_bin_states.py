@@ -1,11 +1,8 @@
 """My bin beside the acts: the way of the file, slots that come and go, absences of one's own, and a sign-in that expired."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 
 import pytest
-import time_machine
 from django.test import Client
 
 from dispatch import absences, andon, flow, shelf
@@ -13,24 +10,12 @@ from dispatch.bins import AT_A_GLANCE, my_bin
 from dispatch.models import Absence, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Role
 from tests import office
+from tests.desk import BOTH, form_of, text, undo_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(hours=1)  # Tuesday 3 March, 11:00 in Paris
-HTMX = {"HX-Request": "true"}
-BOTH = pytest.mark.parametrize("headers", [{}, HTMX], ids=["form", "htmx"])
 PLAN = {"note": "dentist", "starts_at": "2026-03-05T09:00", "until": "2026-03-05T12:00"}
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -44,15 +29,6 @@ def ada(team):
 def page(client: Client, ada):
     client.force_login(ada)
     return client
-
-
-def text(answer) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
-
-
-def form_of(worker, position=1):
-    file = Slot.objects.get(bin=worker.pk, position=position).file
-    return {"file": file.pk, "reference": file.reference}
 
 
 # --- The way of the file
@@ -142,14 +118,14 @@ def test_r18_the_end_of_a_help_call_and_what_was_taken_from_the_shelf_are_undone
     flow.start(ada, 1, by=ada, now=NOW)
     call = andon.stuck(ada, 1, reason="?", by=ada, now=NOW)
     answer = page.post(f"/bin/help/{call.pk}/end/", form_of(ada) | {"cause": "x"}, follow=True, headers=headers)
-    page.post("/bin/undo/", {"event": re.search(r'name="event" value="(\d+)"', answer.content.decode())[1]})
+    page.post("/bin/undo/", {"event": undo_in(answer)})
     assert HelpCall.objects.get().ended_at is None
     shelf.shelve(ada, 2, reason="broker", wake_at=NOW + timedelta(1), by=ada, now=NOW)
     place = ShelfPlace.objects.get()
     form = {"file": place.file_id, "reference": place.file.reference}
     answer = page.post(f"/bin/shelf/{place.pk}/take-back/", form, follow=True, headers=headers)
     assert not ShelfPlace.objects.exists()
-    page.post("/bin/undo/", {"event": re.search(r'name="event" value="(\d+)"', answer.content.decode())[1]})
+    page.post("/bin/undo/", {"event": undo_in(answer)})
     assert ShelfPlace.objects.get().file_id == form["file"]
 
 
@@ -172,10 +148,22 @@ def test_r15_an_absence_of_ones_own_is_planned_shown_and_removed(page, ada, head
     assert "The absence is removed." in text(answer)
     assert not Absence.objects.exists()
     assert page.post(f"/bin/absences/{planned.pk}/cancel/", headers=headers).status_code == 409
+    page.post("/bin/undo/", {"event": undo_in(answer)}, headers=headers)
+    assert Absence.objects.get() == planned, "as it was"
+
+
+@BOTH
+def test_r18_planning_an_absence_of_ones_own_is_undone(page, ada, headers):
+    answer = page.post("/bin/away/", PLAN, follow=True, headers=headers)
+    answer = page.post("/bin/undo/", {"event": undo_in(answer)}, follow=True, headers=headers)
+    assert "Undone." in text(answer)
+    assert not Absence.objects.exists()
 
 
 def test_r15_what_a_leader_planned_is_seen_and_may_be_removed_and_begins_by_itself(page, ada):
-    absences.plan(ada, starts_at=NOW + timedelta(hours=1), ends_at=NOW + timedelta(hours=2), note="training")
+    absences.plan(
+        ada, starts_at=NOW + timedelta(hours=1), ends_at=NOW + timedelta(hours=2), note="training", by=ada, now=NOW
+    )
     assert "today, 12:00 until today, 13:00 training" in text(page.get("/bin/"))
     absences.begin_due(now=NOW + timedelta(hours=1))
     assert "You are away until today, 13:00" in text(page.get("/bin/"))
@@ -198,7 +186,13 @@ def test_r15_what_a_leader_planned_is_seen_and_may_be_removed_and_begins_by_itse
     ],
 )
 def test_r15_what_cannot_be_planned_is_said_and_what_was_typed_is_kept(page, ada, typed, status, says, headers):
-    absences.plan(ada, starts_at=datetime(2026, 3, 6, 8, tzinfo=UTC), ends_at=datetime(2026, 3, 6, 16, tzinfo=UTC))
+    absences.plan(
+        ada,
+        starts_at=datetime(2026, 3, 6, 8, tzinfo=UTC),
+        ends_at=datetime(2026, 3, 6, 16, tzinfo=UTC),
+        by=ada,
+        now=NOW,
+    )
     form = PLAN | typed
     answer = page.post("/bin/away/", form, headers=headers)
     assert (answer.status_code, says in text(answer)) == (status, True)
@@ -212,7 +206,7 @@ def test_r15_what_cannot_be_planned_is_said_and_what_was_typed_is_kept(page, ada
 
 def test_r15_nobody_removes_anothers_absence_here(page, ada, team):
     ben = office.worker("Ben", team)
-    planned = absences.plan(ben, starts_at=NOW + timedelta(1), ends_at=NOW + timedelta(2))
+    planned = absences.plan(ben, starts_at=NOW + timedelta(1), ends_at=NOW + timedelta(2), by=ben, now=NOW)
     url = f"/bin/absences/{planned.pk}/cancel/"
     assert page.post(url).status_code == 409
     assert Client().post(url).headers["Location"].startswith("/sign-in/")

@@ -27,11 +27,6 @@ PARIS = ZoneInfo("Europe/Paris")
 A_MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-def team():
-    return office.team()
-
-
 def board_of(team, now=NOW):
     return boards.team_board(team, now=now)
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,24 +13,13 @@ from dispatch.models import Absence, Event, HelpCall, Slot
 from dispatch.refill import refill
 from skills.models import Competence, Level
 from tests import office
+from tests.desk import HTMX, undo_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(minutes=65)  # 11:05 in Paris
-HTMX = {"HX-Request": "true"}
 BIN = "/board/settlements/bin/ada/"
 ACTS = ["away/", "back/", "absences/", "absences/1/cancel/", "undo/"]
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -381,6 +369,20 @@ def test_r15_an_absence_is_planned_once_and_removed_once(ada, lea):
     assert f"{absence.starts_at:%H:%M}" == "08:00"  # UTC; the team is in Paris
     assert page.post(f"{BIN}absences/{absence.pk}/cancel/").status_code == 303
     assert page.post(f"{BIN}absences/{absence.pk}/cancel/").status_code == 409
+    assert not Absence.objects.exists()
+
+
+def test_r18_planning_and_removing_for_somebody_is_undone_by_the_same_button(ada, lea, otto, clock):
+    page, form = signed_in(lea), {"starts_at": "2026-03-09T09:00", "ends_at": "2026-03-13T18:00", "note": "Rome"}
+    planned = undo_in(page.post(BIN + "absences/", form, follow=True))
+    assert signed_in(otto).post(BIN + "undo/", {"event": planned}).status_code == 403
+    removed = undo_in(page.post(f"{BIN}absences/{Absence.objects.get().pk}/cancel/", follow=True))
+    page.post(BIN + "undo/", {"event": removed})
+    assert Absence.objects.get().note == "Rome"
+    clock.shift(61)
+    assert page.post(BIN + "undo/", {"event": planned}).status_code == 409
+    clock.shift(-30)
+    assert "Undone." in shown(page.post(BIN + "undo/", {"event": planned}, follow=True))
     assert not Absence.objects.exists()
 
 

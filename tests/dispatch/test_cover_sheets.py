@@ -1,28 +1,23 @@
 """Cover sheets over HTTP: what stands on them, which files get one, and that nothing but content is inline."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import cover_sheets, flow
-from dispatch.models import Customer, File
-from skills.models import Role, Team
+from dispatch import cover_sheets, flow, importing
+from dispatch.models import Customer, Event, File, Import
+from dispatch.views import covers
+from skills.models import Role, Team, Worker
 from tests import office
 from tests.desk import text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _at_ten_in_paris():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -45,6 +40,16 @@ def log(team: Team, reference: str, **content: object) -> File:
 def shown(response) -> list[str]:
     found = re.findall(r'class="cover-reference[^"]*">(.*?)<', response.content.decode())
     return [unescape(each) for each in found]
+
+
+def imported(by: Worker, references: list[str]) -> Import:
+    rows = "".join(f"{reference},Claim\n" for reference in references)
+    made = importing.upload(f"reference,file_type\n{rows}".encode(), name="may.csv", team=None, by=by, now=NOW)
+    made.refresh_from_db()
+    importing.order(made, checks=made.checks, now=NOW)
+    made.refresh_from_db()
+    assert made.state == Import.State.IMPORTED
+    return made
 
 
 @pytest.mark.parametrize("role", [None, *Role])
@@ -155,3 +160,66 @@ def test_they_are_offered_where_files_are_logged_and_looked_at(page, team):
     assert {shown(page.get(unescape(each)))[0] for each in listed} == {"CL&1"}
     assert len(listed) == 2, "in the message on what was logged, and for the last ones"
     assert "/files/covers/?reference=CL%261" in page.get("/files/CL&1/").content.decode()
+
+
+# --- Of an import ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_prints_what_it_opened_and_nothing_else(page, team):
+    amir = Worker.objects.get(username="amir")
+    log(team, "CL-1")
+    both = imported(amir, ["CL-3", "CL-1", "CL-2"])
+    imported(amir, ["CL-4"])
+    at = f"/intake/import/{both.pk}/covers/"
+    assert at in page.get(f"/intake/import/{both.pk}/").content.decode()
+    assert shown(page.get(at)) == ["CL-3", "CL-2"], "in the order of the rows; CL-1 was there already"
+    labels = page.get(at, {"as": "label"}).content.decode()
+    assert "covers-label.css" in labels
+    assert 'href="?as=page"' in labels
+
+
+def test_what_was_logged_in_the_middle_of_an_import_is_not_of_it(page, team):
+    """Ids are handed out to everybody at once, so somebody's file may lie between those of an import."""
+    made = imported(Worker.objects.get(username="amir"), ["CL-1", "CL-2", "CL-3"])
+    File.objects.filter(reference="CL-2").update(logged_at=made.ended_at + timedelta(microseconds=1))
+    assert shown(page.get(f"/intake/import/{made.pk}/covers/")) == ["CL-1", "CL-3"]
+
+
+def test_many_are_printed_in_portions(page, team, monkeypatch):
+    monkeypatch.setattr(covers, "A_PORTION", 2)
+    made = imported(Worker.objects.get(username="amir"), [f"CL-{number}" for number in range(1, 6)])
+    flow.withdraw(File.objects.get(reference="CL-3"), reason="Sent twice", by=Worker.objects.get(), now=NOW)
+    at = f"/intake/import/{made.pk}/covers/"
+    assert shown(page.get(at)) == shown(page.get(at, {"portion": "9"})) == shown(page.get(at, {"portion": "x"}))
+    assert shown(page.get(at)) == ["CL-1", "CL-2"]
+    second = page.get(at, {"portion": "2", "as": "label"})
+    assert shown(second) == ["CL-4"]
+    assert "Withdrawn since, so not printed: CL-3" in text(second)
+    assert "Files 3 to 4 of the 5 that were logged." in text(second)
+    html = second.content.decode()
+    assert 'href="?portion=1&amp;as=label"' in html
+    assert 'href="?portion=3&amp;as=label"' in html
+    assert 'href="?portion=2&amp;as=page"' in html
+    assert shown(page.get(at, {"portion": "3"})) == ["CL-5"]
+
+
+def test_an_import_that_opened_nothing_yet_shows_where_it_stands(page, client, team):
+    amir = Worker.objects.get(username="amir")
+    made = importing.upload(b"reference,file_type\nCL-1,Claim\n", name="x.csv", team=None, by=amir, now=NOW)
+    at = f"/intake/import/{made.pk}/covers/"
+    assert page.get(at)["Location"] == f"/intake/import/{made.pk}/"
+    client.force_login(office.person("Lea", Role.LEADER, leads=team))
+    assert client.get(at).status_code == 404, "somebody else's, and nothing is imported"
+    assert not Event.objects.exists()
+
+
+def test_a_portion_costs_as_many_statements_as_one_sheet(page, team):
+    amir = Worker.objects.get(username="amir")
+
+    def statements(number: int) -> int:
+        made = imported(amir, [f"CL-{number}-{each}" for each in range(number)])
+        with CaptureQueriesContext(connection) as captured:
+            assert len(shown(page.get(f"/intake/import/{made.pk}/covers/"))) == number
+        return len(captured)
+
+    assert statements(1) == statements(30) <= 6

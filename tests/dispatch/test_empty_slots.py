@@ -6,27 +6,16 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from dispatch import flow, ledger
+from dispatch import flow
 from dispatch.boards import team_board
 from dispatch.models import Event, File
 from dispatch.refill import refill
 from skills.models import Competence, Level
 from tests import office
-from tests.dispatch.test_bin_page import text
+from tests.desk import text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 
 
 def empty(team, *, now=NOW):

@@ -14,28 +14,12 @@ from dispatch.models import Event, File, State
 from dispatch.refill import refill
 from dispatch.timetables import Timetable
 from tests import office
-from tests.dispatch.test_bin_page import text
+from tests.desk import text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("an_hour_later")]
 
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def _an_hour_later():
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
 
 
 @pytest.fixture

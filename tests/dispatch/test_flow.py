@@ -7,25 +7,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import flow, ledger
+from dispatch import flow
 from dispatch.models import Event, File, PassBack, Queue, Slot, State
 from dispatch.refill import refill
 from skills.models import Competence, Worker
 from tests import office
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 
 
 def first_slot(worker):

@@ -13,11 +13,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
 def ada(team):
     """A worker with a full bin, and five more files waiting."""
     office.log(office.file_type("Claim", team), 8)

@@ -7,26 +7,16 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from dispatch import absences, andon, flow, ledger, shelf, undo
+from dispatch import absences, andon, flow, shelf, undo
 from dispatch.models import Absence, Event, File, FileType, Gone, HelpCall, Queue, ShelfPlace, State
 from dispatch.refill import refill
 from skills.models import Worker
 from tests import office, texts
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 LATER = NOW + timedelta(minutes=5)
 TOMORROW = NOW + timedelta(days=1)
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
 
 
 @pytest.fixture
@@ -36,12 +26,6 @@ def ada(team, claim):
     made = office.worker("Ada", team)
     flow.start(made, 1, by=made, now=NOW)
     return made
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
 
 
 def held(worker, position):
@@ -239,6 +223,55 @@ def test_r15_absences_do_not_overlap(ada):
     with pytest.raises(IntegrityError), transaction.atomic():
         Absence.objects.create(worker=ada, starts_at=LATER, ends_at=TOMORROW + timedelta(days=1))
     Absence.objects.create(worker=ada, starts_at=TOMORROW, ends_at=TOMORROW + timedelta(days=1))
+
+
+def planned(ada, **times):
+    told = {"starts_at": LATER, "ends_at": TOMORROW, "note": "dentist", **times}
+    return absences.plan(ada, **told, by=ada, now=NOW)
+
+
+def test_r20_planning_and_removing_an_absence_are_events_that_keep_it(ada):
+    version = Queue.objects.get().version
+    kept = planned(ada)
+    absences.cancel(kept.pk, worker=ada, by=ada, now=NOW)
+    events = Event.objects.filter(kind__in=("planned", "cancelled")).order_by("pk")
+    assert [(each.kind, each.by, each.worker, each.file, each.cause) for each in events] == [
+        ("planned", ada, ada, None, "dentist"),
+        ("cancelled", ada, ada, None, "dentist"),
+    ]
+    assert {each.receipt["starts_at"] for each in events} == {LATER.isoformat()}
+    assert Queue.objects.get().version == version + 2, "a board tells who leaves within a day"
+
+
+def test_r18_a_removed_absence_is_there_again_unless_another_is_in_its_place(ada):
+    absences.cancel(planned(ada).pk, worker=ada, by=ada, now=NOW)
+    removed = Event.objects.get(kind="cancelled")
+    other = planned(ada, ends_at=LATER + timedelta(minutes=1))
+    with pytest.raises(absences.Overlapping):
+        undo.undo(removed, by=ada, now=NOW)
+    assert Absence.objects.get() == other
+    absences.cancel(other.pk, worker=ada, by=ada, now=NOW)
+    undo.undo(removed, by=ada, now=NOW)
+    again = Absence.objects.get()
+    assert (again.starts_at, again.ends_at, again.note, again.has_begun) == (LATER, TOMORROW, "dentist", False)
+    with pytest.raises(undo.CannotBeUndone):
+        undo.undo(removed, by=ada, now=NOW)
+
+
+def test_r18_what_has_begun_is_not_unplanned(ada):
+    planned(ada, starts_at=NOW)
+    absences.begin_due(now=NOW)
+    with pytest.raises(absences.HasBegun):
+        undo.undo(Event.objects.get(kind="planned"), by=ada, now=NOW)
+    assert Absence.objects.exists()
+
+
+def test_r18_planning_an_absence_keeps_nobody_from_undoing_what_was_before(ada):
+    flow.away(ada, by=ada, now=NOW)
+    planned(ada)
+    undo.undo(Event.objects.get(kind="away"), by=ada, now=NOW)
+    ada.refresh_from_db()
+    assert ada.is_present
 
 
 def test_r16_in_the_last_minutes_only_what_fits_comes(team, claim):

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dispatch import flow, intake, intake_rows, moves, tables, wake_ups
+from dispatch import flow, intake, intake_desk, intake_rows, moves, tables, wake_ups
 from dispatch.models import Agreement, Customer, Event, File, FileType, Queue, Tally
 from skills.models import Level, Skill, Team
 from tests import office
@@ -364,10 +364,10 @@ def test_no_types_are_made_by_a_dry_run_or_beside_a_bad_row(team):
 
 
 def test_types_are_made_for_one_team_and_not_from_a_mistaken_column(team):
-    with pytest.raises(intake.TypesNotMade, match="need a team"):
+    with pytest.raises(intake_desk.TypesNotMade, match="need a team"):
         run("reference,file_type\nA,Appeal\n", create_types=True)
     rows = "".join(f"A-{number},Type {number}\n" for number in range(51))
-    with pytest.raises(intake.TypesNotMade, match="51 new file types"):
+    with pytest.raises(intake_desk.TypesNotMade, match="51 new file types"):
         run(f"reference,file_type\n{rows}", team=team, create_types=True)
     assert FileType.objects.count() == 1
 

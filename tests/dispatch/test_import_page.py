@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from html import unescape
 
 import django_rq
 import psycopg2
@@ -25,19 +24,13 @@ from dispatch import flow, headings, importing, intake, ledger, sweep
 from dispatch.models import Customer, Event, File, Import, Queue
 from skills.models import Role, Team, Worker
 from tests import office
+from tests.desk import HTMX, text
 from tests.office import NOW
 from tests.workbook import xlsx
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-HTMX = {"HX-Request": "true"}
 MANY = importing.AT_ONCE + 1
-
-
-@pytest.fixture(autouse=True)
-def _at_ten_in_paris():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture
@@ -49,19 +42,9 @@ def team() -> Team:
 
 
 @pytest.fixture
-def amir(team: Team) -> Worker:
-    return office.person("Amir", Role.ASSISTANT)
-
-
-@pytest.fixture
 def page(client: Client, amir: Worker) -> Client:
     client.force_login(amir)
     return client
-
-
-def text(response) -> str:
-    """What a person reads, white space collapsed."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def upload(page: Client, content: str | bytes, *, name: str = "files.csv", **form: str):

@@ -17,11 +17,6 @@ from tests.workbook import xlsx
 HEADER = "username,name,team,roles,skills\n"
 
 
-@pytest.fixture
-def team(db) -> Team:
-    return office.team()
-
-
 def read(content: str | bytes) -> tables.Table:
     content = content.encode() if isinstance(content, str) else content
     return tables.read(io.BytesIO(content), wanted=people.FIELDS)

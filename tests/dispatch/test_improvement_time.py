@@ -13,20 +13,9 @@ from dispatch.models import File, Queue
 from skills.models import Role
 from tests import office
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def _clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture

@@ -4,28 +4,19 @@ import re
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import directory, flow, intake, ledger, outlook
+from dispatch import directory, flow, intake, ledger, outlook, undo
 from dispatch.models import Customer, Event, File, State
 from dispatch.refill import refill
 from skills.models import Role, Team, Worker
 from tests import office
-from tests.desk import form, text, value
+from tests.desk import HTMX, form, text, value
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -36,14 +27,13 @@ def team() -> Team:
 
 
 @pytest.fixture
-def amir(team: Team) -> Worker:
-    return office.person("Amir", Role.ASSISTANT)
-
-
-@pytest.fixture
 def page(client: Client, amir: Worker) -> Client:
     client.force_login(amir)
     return client
+
+
+def last_event() -> int:
+    return Event.objects.filter(kind=Event.Kind.LOGGED).latest("pk").pk
 
 
 def customer(name: str) -> Customer:
@@ -128,8 +118,13 @@ def test_what_was_taken_back_is_not_alike(page):
     page.post("/intake/", form(title="Roof"))
     page.post("/intake/undo/", {"event": Event.objects.get().pk})
     assert "Looks like" not in text(page.get("/intake/promise/", form(reference="CL-0099", title="Roof")))
-    said = text(page.get("/intake/promise/", form(title="Roof")))
-    assert "is withdrawn. Choose another reference." in said
+    assert "is logged already" not in text(page.get("/intake/promise/", form(title="Roof")))
+
+
+def test_what_was_withdrawn_keeps_its_reference_and_that_is_said(page, amir):
+    page.post("/intake/", form())
+    flow.withdraw(File.objects.get(), reason="Sent twice", by=amir, now=NOW)
+    assert "is withdrawn. Choose another reference." in text(page.get("/intake/promise/", form()))
 
 
 def test_looking_alike_costs_one_look_up_and_proposing_two(page, team, amir):
@@ -243,8 +238,84 @@ def test_logging_can_be_taken_back_for_a_minute_on_the_spot(page, clock):
     undone = page.post("/intake/undo/", {"event": event.pk}, headers=HTMX)
     assert undone.content.decode().lstrip().startswith('<aside id="latest"')
     assert "Taken back" in text(undone)
-    assert "CL-0041 10:00 Claim · withdrawn" in text(undone)
+    assert "CL-0041~taken-back-1 10:00 Claim · withdrawn" in text(undone)
     assert File.objects.get().state == State.WITHDRAWN
+
+
+def test_what_was_taken_back_is_logged_again_as_what_it_is(page, team):
+    """The wrong type, seen at once: the same reference again is the right file, wherever one asks for it."""
+    office.file_type("Glass", team)
+    page.post("/intake/", form(title="Hail"))
+    assert "Taken back: CL-0041 is withdrawn" in text(page.post("/intake/undo/", {"event": last_event()}, headers=HTMX))
+    fresh = page.get("/intake/")
+    assert 'value="CL-0041~taken' not in fresh.content.decode(), "and it is no reference to go on from"
+    assert "is logged already" not in text(page.get("/intake/promise/", form()))
+    right = page.post("/intake/", form(file_type="settlements-glass", title="Hail"), headers=HTMX)
+    assert "CL-0041 is logged." in text(right)
+    wrong, live = File.objects.order_by("pk")
+    assert (wrong.reference, wrong.state) == ("CL-0041~taken-back-1", State.WITHDRAWN)
+    assert (live.reference, live.file_type.name, live.state) == ("CL-0041", "Glass", State.WAITING)
+    assert "Glass" in text(page.get("/files/CL-0041/"))
+    assert page.get("/scan/CL-0041/")["Location"] == "/files/CL-0041/"
+    told = text(page.get("/files/CL-0041~taken-back-1/"))
+    assert "Withdrawn, since it was logged by mistake as CL-0041" in told
+    found = [row.file.reference for row in page.get("/search/", {"q": "CL-0041"}).context["found"].rows]
+    assert found == ["CL-0041", "CL-0041~taken-back-1"]
+    assert ledger.balance().differences == ()
+
+
+def test_the_same_again_after_taking_back_is_a_new_file_once(team, amir):
+    """Idempotent intake goes by the live file: the same content is that file, other content is refused."""
+    told = {"reference": "CL-1", "file_type": team.file_types.get(), "by": amir, "now": NOW}
+    for _number in range(2):
+        flow.log(**told)
+        undo.undo(Event.objects.get(pk=last_event()), by=amir, now=NOW)
+    live, is_new = flow.log(**told)
+    assert is_new
+    assert flow.log(**told) == (live, False)
+    with pytest.raises(flow.ReferenceTaken):
+        flow.log(**told, title="other")
+    assert set(File.objects.values_list("reference", flat=True)) == {
+        "CL-1", "CL-1~taken-back-1", "CL-1~taken-back-2",
+    }  # fmt: skip
+
+
+def test_only_what_was_taken_back_is_free_again(team, amir):
+    file, _new = flow.log(reference="CL-1", file_type=team.file_types.get(), by=amir, now=NOW)
+    flow.withdraw(file, reason="Sent to somebody else", by=amir, now=NOW)
+    with pytest.raises(flow.ReferenceTaken):
+        flow.log(reference="CL-1", file_type=team.file_types.get(), title="other", by=amir, now=NOW)
+
+
+def test_a_long_reference_is_shortened_to_say_that_it_was_taken_back(team, amir):
+    for number in range(2):
+        flow.log(reference=f"{'A' * 63}{number}", file_type=team.file_types.get(), by=amir, now=NOW)
+        undo.undo(Event.objects.get(pk=last_event()), by=amir, now=NOW)
+    names = list(File.objects.order_by("pk").values_list("reference", flat=True))
+    assert names == [f"{'A' * 46}~taken-back-1", f"{'A' * 46}~taken-back-2"]
+
+
+def test_taking_back_what_was_taken_back_gives_its_reference_back_unless_it_is_taken(page, team, amir):
+    page.post("/intake/", form())
+    page.post("/intake/undo/", {"event": last_event()}, headers=HTMX)
+    taken_back = Event.objects.get(kind=Event.Kind.WITHDRAWN)
+    file, _new = flow.log(reference="CL-0041", file_type=team.file_types.get(), by=amir, now=NOW)
+    with pytest.raises(undo.TooLate, match="CL-0041 was logged again since"):
+        undo.undo(taken_back, by=amir, now=NOW)
+    undo.undo(Event.objects.get(pk=last_event()), by=amir, now=NOW)
+    at = "/files/CL-0041~taken-back-1/"
+    answer = page.post(at, {"act": "undo", "event": page.get(at).context["undoable"]})
+    assert answer["Location"] == "/files/CL-0041/"
+    assert File.objects.get(reference="CL-0041").state == State.WAITING
+    assert File.objects.get(pk=file.pk).reference == "CL-0041~taken-back-2"
+    assert ledger.balance().differences == ()
+
+
+def test_on_its_own_page_a_file_is_taken_back_too(page):
+    page.post("/intake/", form())
+    answer = page.post("/files/CL-0041/", {"act": "undo", "event": last_event()})
+    assert answer["Location"] == "/files/CL-0041~taken-back-1/"
+    assert "CL-0041 is withdrawn, and can be logged again" in text(page.get(answer["Location"]))
 
 
 def test_a_file_that_came_into_a_slot_at_once_can_be_taken_back_until_it_is_started(page, team, clock):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time
 from html import unescape
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,18 +14,10 @@ from dispatch.models import Agreement, Customer, Event, File, Queue
 from dispatch.timetables import Timetable
 from skills.models import Role, Team, Worker
 from tests import office
-from tests.desk import form, text, value
+from tests.desk import HTMX, form, text, value
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _at_ten_in_paris():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -38,11 +29,6 @@ def team() -> Team:
         file_type=office.file_type("Glass", made), kind="same_day", cut_offs=[time(12)] * 7, otherwise_by=time(12)
     )
     return made
-
-
-@pytest.fixture
-def amir(team: Team) -> Worker:
-    return office.person("Amir", Role.ASSISTANT)
 
 
 @pytest.fixture

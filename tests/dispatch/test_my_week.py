@@ -2,11 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from pathlib import Path
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,22 +14,12 @@ from dispatch.bins import my_bin
 from dispatch.models import Event, File, Tally
 from skills.models import Role
 from tests import office
+from tests.desk import text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 NOW = office.NOW + timedelta(hours=1)  # Tuesday 3 March, 11:00 in Paris
 MONDAY = datetime(2026, 3, 1, 23, tzinfo=UTC)  # midnight in Paris
-
-
-@pytest.fixture(autouse=True)
-def _clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -56,10 +44,6 @@ def finish(worker, team, *, weight=1, right=True, at=NOW):
 
 def week(worker):
     return my_bin(worker, now=NOW).week
-
-
-def text(answer) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
 # --- What is counted

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
 def hull(team):
     return office.file_type("Hull", team, needs="marine")
 

@@ -7,15 +7,10 @@ from dispatch import ledger
 from dispatch.models import FileType
 from skills.models import Competence, Level, Worker
 from tests import office
+from tests.desk import text
 from tests.dispatch.test_administration import form_of
-from tests.dispatch.test_bin_page import text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -29,12 +24,6 @@ def hull(team):
 def ada(team, hull):
     office.worker("Ben", team)
     return office.worker("Ada", team, marine="U")
-
-
-@pytest.fixture
-def admin(client):
-    client.force_login(office.person("Root", "administrator"))
-    return client
 
 
 def with_level(ada, level):

@@ -15,22 +15,6 @@ CALENDARS = "admin:dispatch_workcalendar"
 TYPES = "admin:dispatch_filetype"
 
 
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
-
-
-@pytest.fixture
-def admin(client):
-    client.force_login(office.person("Root", "administrator"))
-    return client
-
-
 def calendar_form(**changes):
     weekdays = {f"day_{number}": "08:00-12:00, 13:00-18:00" if number < 5 else "" for number in range(7)}
     form = {"name": "Weekdays", "zone": "Europe/Paris", **weekdays, "country": "", "subdivision": "", "exceptions": ""}

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
 
 
-@pytest.fixture
-def team():
-    return office.team()
-
-
 def receipt_of(worker, position=1):
     event = Event.objects.filter(kind="filled", worker=worker, position=position).order_by("pk").last()
     return receipts.read(event.receipt)

@@ -6,38 +6,22 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import boards, flow, ledger, rights, timetables, undo
+from dispatch import boards, flow, rights, timetables, undo
 from dispatch.models import Agreement, Event, File, Queue
 from dispatch.repromise import NotOpen, Outcome, repromise, repromise_all
 from dispatch.timetables import Timetable
 from tests import office
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 
 SHORT = Timetable("Europe/Paris", week=[[["08:00", "16:00"]]] * 5 + [[], []])
 TWO_HOURS = timedelta(hours=2)
 
 
 @pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
-
-
-@pytest.fixture
 def lea(team):
     return office.person("Lea", "leader", leads=team)
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
 
 
 def changed(file):

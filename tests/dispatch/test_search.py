@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -12,29 +12,12 @@ from dispatch import andon, flow, search, shelf
 from dispatch.models import Customer, Event, File, FileText
 from dispatch.search import Asked, find
 from tests import office
-from tests.dispatch.test_bin_page import text
+from tests.desk import HTMX, text
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("an_hour_later")]
 
 LATER = NOW + timedelta(hours=1)
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _an_hour_later():
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def team():
-    return office.team()
-
-
-@pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
 
 
 @pytest.fixture
@@ -65,6 +48,48 @@ def log(file_type, reference, title="", customer="", received_at=None):
 
 def found(text="", **asked):
     return [row.file.reference for row in find(Asked(text=text, **asked), now=LATER).rows]
+
+
+# --- File types
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("hull", [("Hull damage", ""), ("Hull survey", "")]),
+        ("hull survey", [("Hull survey", ""), ("Hull damage", "survey")]),
+        ("Smith huul damaeg", [("Hull damage", "Smith"), ("Hull survey", "Smith damaeg")]),
+        ("degat", [("Dégât des eaux", "")]),
+        ("cliam", [("Claim", "")]),
+        ("cl", []),
+        ("CL-204", []),
+        ("Meridian", []),
+    ],
+)
+def test_a_file_type_that_is_typed_is_offered_as_a_filter(page, team, claim, typed, offered):
+    for name in ("Hull damage", "Hull survey", "Dégât des eaux"):
+        office.file_type(name, team)
+    answer = page.get("/search/", {"q": typed, "state": "waiting"})
+    told = [(kind.name, QueryDict(address.partition("?")[2])) for kind, address in answer.context["types_in"]]
+    assert [(name, given["q"]) for name, given in told] == offered
+    assert all(given["state"] == "waiting" for _name, given in told), "the other filters stay"
+
+
+def test_the_filter_that_is_offered_finds_the_files_of_the_type(page, team, claim):
+    log(claim, "CL-1", customer="Smith")
+    log(office.file_type("Hull", team), "HU-1", customer="Smith")
+    [(_kind, address)] = page.get("/search/", {"q": "smith hull"}, headers=HTMX).context["types_in"]
+    filtered = page.get(address)
+    assert [row.file.reference for row in filtered.context["found"].rows] == ["HU-1"]
+    assert filtered.context["types_in"] == []
+    assert 'value="smith"' in filtered.content.decode()
+
+
+def test_types_of_another_team_are_not_offered_beside_the_filter_by_team(page, team, claim):
+    office.file_type("Claim", office.team("Motor"))
+    assert len(page.get("/search/", {"q": "claim"}).context["types_in"]) == 2
+    [(kind, _address)] = page.get("/search/", {"q": "claim", "team": "motor"}).context["types_in"]
+    assert kind.team.name == "Motor"
 
 
 # --- What is found

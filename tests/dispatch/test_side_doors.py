@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from dispatch import andon, flow, ledger, shelf, undo
+from dispatch import andon, flow, shelf, undo
 from dispatch.models import Event, File, HelpCall, Queue, ShelfPlace, Slot, State
 from skills.models import Competence
 from tests import office
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 SOON = NOW + timedelta(seconds=20)
 LATER = NOW + timedelta(minutes=5)
 
@@ -21,23 +21,12 @@ def team():
 
 
 @pytest.fixture
-def claim(team):
-    return office.file_type("Claim", team)
-
-
-@pytest.fixture
 def ada(team, claim):
     """A worker with three of four files, the first in hand."""
     office.log(claim, 4)
     made = office.worker("Ada", team)
     flow.start(made, 1, by=made, now=NOW)
     return made
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
 
 
 def held(worker, position):

@@ -9,17 +9,12 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 from dispatch.models import File
-from skills.models import Role, Team
+from skills.models import Role
 from tests import office
 
 pytestmark = pytest.mark.django_db
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-
-
-@pytest.fixture
-def team() -> Team:
-    return office.team()
 
 
 def sign_in(client: Client, name: str, password: str = "secret", *, to: str = ""):

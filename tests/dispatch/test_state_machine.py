@@ -390,10 +390,16 @@ class Office(RuleBasedStateMachine):
 
     @rule(who=people, starts=st.integers(0, 90), lasts=st.integers(1, 300))
     def plan_an_absence(self, who: int, starts: int, lasts: int) -> None:
-        begins = self.now + timedelta(minutes=starts)
+        person, begins = self.person(who), self.now + timedelta(minutes=starts)
         ends = begins + timedelta(minutes=lasts)
-        if not Absence.objects.filter(worker=self.people[who], starts_at__lt=ends, ends_at__gt=begins).exists():
-            Absence.objects.create(worker=self.people[who], starts_at=begins, ends_at=ends, note="dentist")
+        is_free = not Absence.objects.filter(worker=person, starts_at__lt=ends, ends_at__gt=begins).exists()
+        told = {"starts_at": begins, "ends_at": ends, "note": "dentist"}
+        assert self.act(absences.plan, person, **told, by=person) == is_free
+
+    @rule(pick=picks)
+    def cancel_an_absence(self, pick: int) -> None:
+        if planned := self.one_of(Absence.objects.select_related("worker").order_by("pk"), pick):
+            assert self.act(absences.cancel, planned.pk, worker=planned.worker, by=self.lea)
 
     @rule(size=st.integers(1, 4))
     def bins_change_size(self, size: int) -> None:

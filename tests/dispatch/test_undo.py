@@ -4,19 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from dispatch import andon, flow, ledger, shelf, undo
+from dispatch import andon, flow, shelf, undo
 from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State
 from dispatch.refill import refill
 from tests import office
 from tests.office import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_balance")]
 SOON = NOW + timedelta(seconds=30)
-
-
-@pytest.fixture
-def team():
-    return office.team()
 
 
 @pytest.fixture
@@ -26,12 +21,6 @@ def ada(team):
     made = office.worker("Ada", team)
     flow.start(made, 1, by=made, now=NOW)
     return made
-
-
-@pytest.fixture(autouse=True)
-def books_balance(db):
-    yield
-    assert ledger.balance().differences == ()
 
 
 def last(kind):

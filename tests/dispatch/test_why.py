@@ -18,11 +18,6 @@ from tests.office import NOW
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def team():
-    return office.team()
-
-
 def asked(file, now=NOW):
     return why(File.objects.select_related("file_type__skill").get(pk=file.pk), now=now)
 

@@ -1,0 +1,153 @@
+"""People, what they can do, and the teams whose bins they have."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import ManyToManyField, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from dispatch import flow, loans
+from dispatch.admin.keeping import kept_by, person
+from dispatch.admin_forms import NamedRows
+from dispatch.models import Queue, new_secret
+from dispatch.orphans_first import orphans_first
+from skills.models import Competence, Role, Skill, Team, Worker
+
+
+class RolesField(forms.TypedMultipleChoiceField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            choices=Role.choices,
+            widget=forms.CheckboxSelectMultiple,
+            required=False,
+            **kwargs,
+        )
+
+
+class PersonForm(UserChangeForm):
+    roles = RolesField(label=_("Roles"))
+
+
+class NewPersonForm(AdminUserCreationForm):
+    roles = RolesField(label=_("Roles"))
+
+
+class CompetenceInline(admin.TabularInline):
+    model = Competence
+    formset = NamedRows
+    extra = 1
+
+
+@admin.register(Worker)
+class WorkerAdmin(UserAdmin):
+    get_deleted_objects = kept_by("bin")
+    changeform_view = orphans_first(UserAdmin.changeform_view)
+    delete_view = orphans_first(UserAdmin.delete_view)
+    form = PersonForm
+    add_form = NewPersonForm
+    list_display = ("name", "username", "team", "roles", "is_present", "is_active")
+    list_filter = ("team", "is_present", "is_active")
+    search_fields = ("name", "username", "email")
+    ordering = ("name",)
+    readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
+    formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
+    inlines = [CompetenceInline]
+    fieldsets = (
+        (None, {"fields": ("username", "password", "name", "email")}),
+        (_("Work"), {"fields": ("roles", "team", "leads", "is_present", "away_until")}),
+        (_("Sign-in"), {"fields": ("is_active",)}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": (
+                    "username",
+                    "name",
+                    "roles",
+                    "team",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                ),
+            },
+        ),
+    )
+
+    def save_model(self, request: HttpRequest, obj: Worker, form: forms.ModelForm, change: bool) -> None:
+        obj.is_staff = obj.is_superuser = obj.has_role(Role.ADMINISTRATOR)
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        if {"team", "roles", "is_active"} & set(form.changed_data):
+            before = Worker.objects.get(pk=obj.pk)
+            if before.team_id is not None:
+                flow.away(before, by=person(request), now=timezone.now())
+                loans.end_all_of(before, by=person(request), now=timezone.now())
+        changed = [name for name in form.cleaned_data if name in form.changed_data and name != "leads"]
+        obj.save(update_fields=[*changed, "is_staff", "is_superuser"])  # not what the page cannot change, like presence
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: forms.ModelForm,
+        formsets: list[Any],
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        _open_bins_of(form.instance.team_id)
+
+
+class QueueInline(admin.StackedInline):
+    model = Queue
+    exclude = ("wall_secret",)
+    min_num = 1
+    can_delete = False
+
+
+@admin.register(Team)
+class TeamAdmin(admin.ModelAdmin):
+    get_deleted_objects = kept_by("files")
+    list_display = ("name", "slug")
+    search_fields = ("name",)
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [QueueInline]
+    actions = ["renew_wall_link"]
+
+    @admin.action(description=_("Make a new wall link; the old one ends"))
+    def renew_wall_link(self, request: HttpRequest, teams: QuerySet[Team]) -> None:
+        for queue in Queue.objects.filter(team__in=teams):
+            queue.wall_secret = new_secret()
+            queue.save(update_fields=["wall_secret"])
+        self.message_user(
+            request, _("New wall links are on the team boards. Screens with an old one show nothing from now on.")
+        )
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: forms.ModelForm,
+        formsets: list[Any],
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        _open_bins_of(form.instance.pk)
+
+
+@admin.register(Skill)
+class SkillAdmin(admin.ModelAdmin):
+    list_display = ("name", "slug")
+    search_fields = ("name",)
+    prepopulated_fields = {"slug": ["name"]}
+
+
+def _open_bins_of(team_id: int | None) -> None:
+    if team_id is not None and Queue.objects.filter(team=team_id).exists():
+        flow.open_bins(team_id, now=timezone.now())
