@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dispatch import andon, live, rights
-from dispatch.boards import Board, all_teams, team_board
+from dispatch.boards import all_teams, board_of
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from skills.models import Team, Worker
@@ -84,15 +84,16 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
     """The whole board, and under it what this person may do from here."""
     person = request.user if isinstance(request.user, Worker) and not wall else None
     try:
-        board = team_board(team, now=timezone.now())
+        queue = Queue.objects.select_related("calendar__current").get(team=team)
     except Queue.DoesNotExist:
         return render(request, "dispatch/board_missing.html", {"team": team})
+    board = board_of(team, queue, now=timezone.now())
     context = {
         **live.board_context(board),
         "wall": wall,
         "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
-        "acts": _acts(person, team, calls=board.help_calls, now=board.now) if person else None,
-        "wall_url": _wall_url(person, board) if person else "",
+        "acts": _acts(person, team, queue, calls=board.help_calls, now=board.now) if person else None,
+        "wall_url": _wall_url(person, team, queue) if person else "",
         "team": team,
         "told": told,
     }
@@ -105,26 +106,27 @@ def acts_of(person: Worker, team: Team) -> Acts | None:
     if queue is None:
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
-    return _acts(person, team, calls=open_calls(team.pk, now=now), now=now)
+    return _acts(person, team, queue, calls=open_calls(team.pk, now=now), now=now)
 
 
-def _acts(person: Worker, team: Team, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+def _acts(person: Worker, team: Team, queue: Queue, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
     prefetch_related_objects([person], "leads")  # the rules below ask for them again and again
     if not rights.may_be_called(person, team):
         return None
-    mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
+    mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True)) if calls else set()
     causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
         return Acts(now, calls, mine, (), causes, {})
-    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False)
-    return Acts(now, calls, mine, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
+    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False).only("username", "name", "is_present")
+    recurring = andon.recurring_causes(queue, now=now)
+    return Acts(now, calls, mine, tuple(people), causes, recurring)
 
 
-def _wall_url(person: Worker, board: Board) -> str:
+def _wall_url(person: Worker, team: Team, queue: Queue) -> str:
     """Empty for whoever may not hand it out."""
-    if not rights.may_share_wall(person, board.team):
+    if not rights.may_share_wall(person, team):
         return ""
-    return _with(reverse("board", args=[board.team.slug]), wall=Queue.objects.get(team=board.team).wall_secret)
+    return _with(reverse("board", args=[team.slug]), wall=queue.wall_secret)
 
 
 def _with(path: str, **words: str | None) -> str:
