@@ -88,6 +88,7 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
         "beginning": "PAST-1",
         "word": "windscreen",
         "slip": "windscren",
+        "what was written": "surveyor",
     }
     intake: dict[str, object] = {
         "customer": "mar",

@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -43,6 +44,7 @@ admin.site.index_title = _("Administration")
 admin.site.site_url = "/board/"
 admin.site.unregister(Group)  # roles decide who may do what
 
+COUNTED = 10_000  # open files at most, for a page to say how many there are
 
 Deleted = tuple[list[Any], dict[str, int], set[str], list[Any]]
 
@@ -316,8 +318,13 @@ class WorkCalendarAdmin(admin.ModelAdmin):
         return write_week(calendar.current.week)
 
     @admin.display(description=_("open files with the promise of another version"))
-    def older_promises(self, calendar: WorkCalendar) -> int:
-        return timetables.promised_by_other_versions([calendar]).count() if calendar.pk else 0
+    def older_promises(self, calendar: WorkCalendar) -> str:
+        number = timetables.number_by_other_versions(calendar, most=COUNTED) if calendar.pk else 0
+        return (
+            number_format(number)
+            if number < COUNTED
+            else gettext("%(number)s or more") % {"number": number_format(number)}
+        )
 
     @admin.action(description=_("Promise open files anew, by the version in force"), permissions=["change"])
     def promise_anew(self, request: HttpRequest, calendars: QuerySet[WorkCalendar]) -> None:
@@ -336,7 +343,7 @@ class WorkCalendarAdmin(admin.ModelAdmin):
             return
         obj.save(update_fields=["name"])
         if timetables.change(obj, timetable, by=by, now=now):
-            self.message_user(request, _new_version(obj, self.older_promises(obj)))
+            self.message_user(request, _new_version(obj, timetables.promised_by_other_versions([obj]).count()))
 
 
 def _new_version(calendar: WorkCalendar, older: int) -> str:

@@ -18,7 +18,8 @@ from dispatch.prepared import Statement
 from skills.models import Role, initials, short_name
 
 # Raw and prepared, because it is asked with every change of every board that is open: as models, the ninety slots of thirty people
-# with all that hangs on them took 10 ms instead of 2 (`make bench`, boards).
+# with all that hangs on them took 10 ms instead of 2 (`make bench`, boards). The limit of one makes each file a look-up: a plan
+# that is kept might else go through the index of all files, which is good only while those in slots are among its first.
 SLOTS = Statement("""
 SELECT w.id AS worker_id, w.team_id, w.name, w.username, %(role)s::text = ANY(w.roles) AS is_worker, w.is_present, w.away_until,
     (SELECT min(a.starts_at) FROM dispatch_absence a
@@ -27,7 +28,8 @@ SELECT w.id AS worker_id, w.team_id, w.name, w.username, %(role)s::text = ANY(w.
     s.position, s.filled_at, s.in_hand, f.reference, f.received_at, f.due_at, f.expedite, t.name AS file_type,
     coalesce(k.name, '') AS needs, t.aged_after,
     (SELECT c.raised_at FROM dispatch_helpcall c WHERE c.file_id = s.file_id AND c.ended_at IS NULL) AS called_at
-FROM skills_worker w JOIN dispatch_slot s ON s.bin_id = w.id LEFT JOIN dispatch_file f ON f.id = s.file_id
+FROM skills_worker w JOIN dispatch_slot s ON s.bin_id = w.id
+    LEFT JOIN LATERAL (SELECT * FROM dispatch_file WHERE id = s.file_id LIMIT 1) f ON TRUE
     LEFT JOIN dispatch_filetype t ON t.id = f.file_type_id LEFT JOIN skills_skill k ON k.id = t.skill_id
 WHERE w.team_id = ANY(%(teams)s::bigint[]) AND w.is_active ORDER BY w.name, w.id, s.position
 """)
@@ -106,12 +108,16 @@ def bins(queues: Collection[Queue], *, now: datetime) -> tuple[BinView, ...]:
     found = [list(of_bin) for _, of_bin in groupby(slots, key=attrgetter("worker_id"))]
     shown = [slots for slots in found if slots[0].is_worker or any(slot.filled_at for slot in slots)]
     names = Counter(short_name(slots[0].name) for slots in shown)
-    return tuple(_bin(slots, queue=queue_of[slots[0].team_id], names=names, now=now) for slots in shown)
+    hours = {team_id: queue.calendar.hours() for team_id, queue in queue_of.items()}
+    return tuple(
+        _bin(slots, queue=queue_of[team_id], calendar=hours[team_id], names=names, now=now)
+        for slots in shown
+        for team_id in [slots[0].team_id]
+    )
 
 
-def _bin(slots: Sequence[_Found], *, queue: Queue, names: Counter[str], now: datetime) -> BinView:
+def _bin(slots: Sequence[_Found], *, queue: Queue, calendar: Calendar, names: Counter[str], now: datetime) -> BinView:
     worker = slots[0]
-    calendar = queue.calendar.hours()
     zone = ZoneInfo(calendar.zone)
     views = tuple(
         _slot(slot, calendar=calendar, zone=zone, now=now, size=queue.bin_size)

@@ -376,13 +376,13 @@ def _escaped(text: str) -> str:
 
 def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:
     ids = list(haul.said)
-    found = {pk: values for pk, *values in ROWS.rows(files=ids)} if ids else {}
-    return tuple(_row(*found[pk], *haul.said[pk], now=now) for pk in ids)
+    found = {row[0]: row for row in ROWS.rows(files=ids)} if ids else {}
+    return tuple(_row(found[pk], *haul.said[pk], now=now) for pk in ids)
 
 
-def _row(reference: str, title: str, file_type: str, customer: str, team: str, state: str, expedite: bool, due_at: datetime,
-         zone: str, holder: str, said: str, is_guess: bool, *, now: datetime) -> Row:  # fmt: skip
+def _row(found: tuple[Any, ...], said: str, is_guess: bool, *, now: datetime) -> Row:
     """Instants of a team that lost its queue are left in the zone they come in."""
+    _pk, reference, title, file_type, customer, team, state, expedite, due_at, zone, holder = found
     tz = ZoneInfo(zone) if zone else now.tzinfo
     return Row(
         reference=reference,

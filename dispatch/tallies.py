@@ -56,7 +56,8 @@ WAITING = "SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%s
 PAST = Statement("""
 SELECT period.team_id, period.kind,
     coalesce(sum(t.count * least(1, extract(epoch FROM period.until - t.quarter_at) / 900)), 0)
-FROM unnest(%(teams)s::bigint[], %(kinds)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[]) AS period(team_id, kind, since, until)
+FROM unnest(%(teams)s::bigint[], %(kinds)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    AS period(team_id, kind, since, until)
 LEFT JOIN dispatch_tally t ON t.team_id = period.team_id AND t.kind = period.kind
     AND t.quarter_at >= period.since AND t.quarter_at < period.until
 WHERE period.until > (SELECT min(quarter_at) FROM dispatch_tally WHERE team_id = period.team_id AND kind = period.kind)
@@ -134,7 +135,9 @@ def pace(queue: Queue, *, now: datetime) -> list[Period]:
 def means(periods: Iterable[Period]) -> dict[tuple[int, str], float]:
     """The mean count over the periods, by team and kind; one statement. Without any record there is none."""
     counts: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    teams, kinds, since, until = map(list, zip(*periods, strict=True)) if (periods := tuple(periods)) else ([], [], [], [])
+    teams, kinds, since, until = (
+        map(list, zip(*periods, strict=True)) if (periods := tuple(periods)) else ([], [], [], [])
+    )
     for team_id, kind, count in PAST.rows(teams=teams, kinds=kinds, since=since, until=until):
         counts[team_id, kind].append(float(count))
     return {key: sum(numbers) / len(numbers) for key, numbers in counts.items()}

@@ -52,17 +52,17 @@ class DrawnSlot:
 
 
 @register.simple_tag
-def bin_card(bin: BinView, now: datetime) -> SafeString:
+def bin_card(shown: BinView, now: datetime) -> SafeString:
     return _card(
         Drawn(
             language=get_language() or "",
-            id=bin.worker_id,
-            look=" is-clogged" if bin.is_clogged else "" if bin.is_present else " is-away",
-            initials=bin.initials,
-            label=bin.label,
-            alarm=_alarm(bin.clogged_for),
-            notes=bin.notes if bin.is_present or bin.is_clogged else (_away(bin, now), *bin.notes),
-            slots=tuple(_slot(slot) for slot in bin.slots),
+            id=shown.worker_id,
+            look=" is-clogged" if shown.is_clogged else "" if shown.is_present else " is-away",
+            initials=shown.initials,
+            label=shown.label,
+            alarm=_alarm(shown.clogged_for),
+            notes=shown.notes if shown.is_present or shown.is_clogged else (_away(shown, now), *shown.notes),
+            slots=tuple(_slot(slot) for slot in shown.slots),
         )
     )
 
@@ -80,10 +80,10 @@ def _alarm(clogged_for: timedelta | None) -> str:
     return _("clogged %(time)s") % {"time": worktime(clogged_for)}
 
 
-def _away(bin: BinView, now: datetime) -> str:
-    if bin.is_back_today:
-        return _("away until %(time)s") % {"time": clock(bin.away_until)}
-    return _("away until %(day)s") % {"day": seen_from(bin.away_until, now)} if bin.away_until else _("away")
+def _away(shown: BinView, now: datetime) -> str:
+    if shown.is_back_today:
+        return _("away until %(time)s") % {"time": clock(shown.away_until)}
+    return _("away until %(day)s") % {"day": seen_from(shown.away_until, now)} if shown.away_until else _("away")
 
 
 def _slot(slot: SlotView) -> DrawnSlot:
