@@ -109,11 +109,12 @@ class TeamLine:
 
 def team_board(team: Team, *, now: datetime) -> Board:
     """The board of a team at an instant, in six statements. Raises Queue.DoesNotExist for a team without a central queue."""
-    return board_of(team, Queue.objects.select_related("calendar__current").get(team=team), now=now)
+    return board_of(Queue.objects.select_related("team", "calendar__current").get(team=team), now=now)
 
 
-def board_of(team: Team, queue: Queue, *, now: datetime) -> Board:
-    """As `team_board`, where the queue with its calendar is known already: in five statements."""
+def board_of(queue: Queue, *, now: datetime) -> Board:
+    """As `team_board`, where the queue, its team and its calendar are known already: in five statements."""
+    team = queue.team
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     today = now.date()

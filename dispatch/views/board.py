@@ -53,6 +53,7 @@ class Told:
 
 
 NOTHING_TOLD = Told()
+QUEUES = Queue.objects.select_related("team", "calendar__current")
 
 
 @rights.only(rights.may_see_boards)
@@ -68,32 +69,39 @@ def boards(request: HttpRequest) -> HttpResponse:
 @require_safe
 def board(request: HttpRequest, team: str) -> HttpResponseBase:
     secret = request.GET.get("wall")
+    queue = QUEUES.filter(team__slug=team).first()
     if secret is not None:
-        queue = Queue.objects.filter(team__slug=team).select_related("team").first()
         if queue is None or not rights.opens_wall(queue, secret):
             raise Http404
-        return page(request, queue.team, wall=secret)
+        return _page(request, queue, wall=secret)
     if not isinstance(request.user, Worker):
         return redirect_to_login(request.get_full_path())
     if not rights.may_see_boards(request.user):
         raise PermissionDenied
-    return page(request, get_object_or_404(Team, slug=team))
+    return _page(request, queue) if queue else _missing(request, get_object_or_404(Team, slug=team))
 
 
-def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
+def page(request: HttpRequest, team: Team, *, told: Told) -> HttpResponse:
+    """The board's page with what there is to say about an act on it."""
+    queue = QUEUES.filter(team=team).first()
+    return _page(request, queue, told=told) if queue else _missing(request, team)
+
+
+def _missing(request: HttpRequest, team: Team) -> HttpResponse:
+    return render(request, "dispatch/board_missing.html", {"team": team})
+
+
+def _page(request: HttpRequest, queue: Queue, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
     """The whole board, and under it what this person may do from here."""
     person = request.user if isinstance(request.user, Worker) and not wall else None
-    try:
-        queue = Queue.objects.select_related("calendar__current").get(team=team)
-    except Queue.DoesNotExist:
-        return render(request, "dispatch/board_missing.html", {"team": team})
-    board = board_of(team, queue, now=timezone.now())
+    team = queue.team
+    board = board_of(queue, now=timezone.now())
     context = {
         **live.board_context(board),
         "wall": wall,
         "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
-        "acts": _acts(person, team, queue, calls=board.help_calls, now=board.now) if person else None,
-        "wall_url": _wall_url(person, team, queue) if person else "",
+        "acts": _acts(person, queue, calls=board.help_calls, now=board.now) if person else None,
+        "wall_url": _wall_url(person, queue) if person else "",
         "team": team,
         "told": told,
     }
@@ -102,14 +110,15 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
 
 def acts_of(person: Worker, team: Team) -> Acts | None:
     """None for whoever is never called here: they need not even ask."""
-    queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
+    queue = QUEUES.filter(team=team).first()
     if queue is None:
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
-    return _acts(person, team, queue, calls=open_calls(team.pk, now=now), now=now)
+    return _acts(person, queue, calls=open_calls(team.pk, now=now), now=now)
 
 
-def _acts(person: Worker, team: Team, queue: Queue, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+def _acts(person: Worker, queue: Queue, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+    team = queue.team
     prefetch_related_objects([person], "leads")  # the rules below ask for them again and again
     if not rights.may_be_called(person, team):
         return None
@@ -122,11 +131,11 @@ def _acts(person: Worker, team: Team, queue: Queue, *, calls: tuple[HelpWanted, 
     return Acts(now, calls, mine, tuple(people), causes, recurring)
 
 
-def _wall_url(person: Worker, team: Team, queue: Queue) -> str:
+def _wall_url(person: Worker, queue: Queue) -> str:
     """Empty for whoever may not hand it out."""
-    if not rights.may_share_wall(person, team):
+    if not rights.may_share_wall(person, queue.team):
         return ""
-    return _with(reverse("board", args=[team.slug]), wall=queue.wall_secret)
+    return _with(reverse("board", args=[queue.team.slug]), wall=queue.wall_secret)
 
 
 def _with(path: str, **words: str | None) -> str:
