@@ -14,6 +14,7 @@ from holidays.registry import COUNTRIES
 
 from dispatch import hours, zones
 from dispatch.models import Agreement, WorkCalendar
+from dispatch.selects import QuickSelect
 from dispatch.timetables import OFFICE_HOURS, Timetable, timetable_of
 
 Choices = list[tuple[str, str]]
@@ -71,7 +72,7 @@ class NamedRows(forms.BaseInlineFormSet):
 class CalendarForm(forms.ModelForm):
     """The version in force, to be read and changed; `timetable` is what was filled in."""
 
-    zone = forms.ChoiceField(label=_("Time zone"), choices=_zones)
+    zone = forms.ChoiceField(label=_("Time zone"), choices=_zones, widget=QuickSelect)
     day_0 = _weekday(0)
     day_1 = _weekday(1)
     day_2 = _weekday(2)
@@ -79,7 +80,7 @@ class CalendarForm(forms.ModelForm):
     day_4 = _weekday(4)
     day_5 = _weekday(5)
     day_6 = _weekday(6)
-    country = forms.ChoiceField(label=_("Public holidays of"), choices=_countries, required=False)
+    country = forms.ChoiceField(label=_("Public holidays of"), choices=_countries, required=False, widget=QuickSelect)
     subdivision = forms.CharField(
         label=_("Subdivision"),
         required=False,

@@ -130,6 +130,12 @@ class File(models.Model):
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(fields=["team"], name="hard_files", condition=Q(state="waiting", weight__gt=1)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
+            # How many promises a new version of a calendar left as they were.
+            models.Index(
+                fields=["team", "calendar_version"],
+                name="open_by_version",
+                condition=Q(state__in=["waiting", "in_slot", "shelved"]),
+            ),
             # What one person finished lately, for that person alone: a look-up, however many files they ever finished.
             models.Index(
                 fields=["done_by", "done_at"], include=["weight"], name="done_by_person", condition=Q(state="done")
