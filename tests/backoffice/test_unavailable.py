@@ -77,3 +77,13 @@ def test_an_answer_that_is_an_error_is_our_fault(address: str) -> None:
     answer = Client(raise_request_exception=False).get(address)
     assert answer.status_code == 500
     assert "The fault is ours" in answer.content.decode()
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("address", "says"), [("/typo/", "L’erreur vient de chez nous"), ("/ended/", "La base de données ne répond pas")]
+)
+def test_trouble_is_told_in_the_language_of_who_asked(address: str, says: str) -> None:
+    answer = Client(raise_request_exception=False, HTTP_ACCEPT_LANGUAGE="fr").get(address)
+    assert '<html lang="fr">' in answer.content.decode()
+    assert says in answer.content.decode()
