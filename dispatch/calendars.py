@@ -59,7 +59,8 @@ class Calendar:
     """A team's working hours: weekdays from Monday, without the public holidays, with other hours on dated exceptions.
 
     An exception replaces the hours of its date, even of a holiday; an empty one closes the day. What cannot work is
-    refused with an Unworkable that says why, with another ValueError are instants without a zone and the first and last year of the calendar.
+    refused with an Unworkable that says why; with another ValueError are instants without a zone and the first and last
+    year of the calendar.
 
     Yearly tables are worked out once and kept, so keep the calendar (`from_text` does): the first question about a
     year takes a few milliseconds, all others microseconds, whatever the time between.
