@@ -43,14 +43,14 @@ class Timetable:
     exceptions: dict[str, Texts] = field(default_factory=dict)
 
     def version(self, **more: object) -> CalendarVersion:
-        """As a version, not saved. Raises ValueError for hours that cannot be worked."""
+        """As a version, not saved. Raises calendars.Unworkable for hours that cannot be worked."""
         version = CalendarVersion(**asdict(self), **more)
         version.hours()
         return version
 
 
 def make(name: str, timetable: Timetable, *, by: Worker | None = None, now: datetime) -> WorkCalendar:
-    """A new calendar with its first version. Raises ValueError for hours that cannot be worked."""
+    """A new calendar with its first version. Raises calendars.Unworkable for hours that cannot be worked."""
     with transaction.atomic():
         version = timetable.version(number=1, made_by=by, made_at=now)
         [(version.pk,)] = moves.rows(NEXT_ID, [])
@@ -64,7 +64,7 @@ def make(name: str, timetable: Timetable, *, by: Worker | None = None, now: date
 def change(calendar: WorkCalendar, timetable: Timetable, *, by: Worker | None = None, now: datetime) -> bool:
     """The next version, in force from now on; whether anything is different at all, else there is none.
 
-    No promise is touched. Boards of the teams that work by it are drawn again. Raises ValueError for hours that cannot be
+    No promise is touched. Boards of the teams that work by it are drawn again. Raises calendars.Unworkable for hours that cannot be
     worked.
     """
     locked = WorkCalendar.objects.select_for_update(of=("self",)).select_related("current").get(pk=calendar.pk)

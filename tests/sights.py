@@ -1,5 +1,7 @@
 """Every page of the demo office, in every state worth a look: who goes there, by which address, and what they do to see it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -7,25 +9,27 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
 from django.utils import timezone
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
 from dispatch import absences, andon, attachments, flow, importing, shelf
 from dispatch.models import File, HelpCall, Import, Queue, Slot, State
 from skills.models import Role, Team, Worker
-from tests import office
+from tests import office, outages
 from tests.servers import Run
 
 # Sends a form as it stands, past the browser's own checks and past the scripts: the whole page that the server answers with.
 SEND = "form => { form.noValidate = true; HTMLFormElement.prototype.submit.call(form); }"
 PASSWORDS = dict.fromkeys(demo.SIGN_INS, "demo")
+LOOK_AGAIN = '<meta http-equiv="refresh" content="10">'
 TEAM = "international-settlements"
 LONG = "Reinsurance treaty settlements, Mediterranean and Black Sea"
 
 
 @dataclass(frozen=True)
 class Sight:
-    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open."""
+    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open.
+    `during` is what is wrong with the office meanwhile."""
 
     name: str
     who: str
@@ -34,10 +38,14 @@ class Sight:
     sends: str = ""
     typed: dict[str, str] = field(default_factory=dict)
     opens: str = ""
+    during: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def see(self, page: Page) -> int:
         """Goes there; the status of the page that is seen."""
-        answer = page.goto(self.path)
+        if self.during is not nullcontext:
+            page.route(f"**{self.path}", _hold_still, times=1)
+        with self.during():
+            answer = page.goto(self.path)
         if self.sends:
             for name, text in self.typed.items():
                 page.locator(f"{self.sends} [name={name}]").evaluate("(each, text) => { each.value = text; }", text)
@@ -48,6 +56,12 @@ class Sight:
             page.locator(self.opens).first.click()
         assert answer
         return answer.status
+
+
+def _hold_still(route: Route) -> None:
+    """The page as it is, but that it does not go on by itself while one looks."""
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace(LOOK_AGAIN, ""))
 
 
 class Visitors:
@@ -89,6 +103,7 @@ def furnish(run: Run) -> list[Sight]:
     absences.plan(worker, starts_at=nine_days, ends_at=twelve, by=worker, now=now)
     return [
         *_doors(team),
+        *_outages(run),
         *_boards(team),
         *_bins(),
         *_files(waiting, team),
@@ -143,6 +158,15 @@ def _doors(team: Team) -> list[Sight]:
         Sight("wall", "", f"/board/{team.slug}/?wall={team.queue.wall_secret}"),
         Sight("forbidden", "worker", "/intake/", 403),
         Sight("missing", "worker", "/files/IS-00000/", 404),
+    ]
+
+
+def _outages(run: Run) -> list[Sight]:
+    expired = {"csrfmiddlewaretoken": "of another sign-in"}
+    return [
+        Sight("expired", "worker", "/preferences/", 403, sends="form[action$='/preferences/']", typed=expired),
+        Sight("fault", "assistant", outages.PATH, 500, during=lambda: outages.fault(run)),
+        Sight("database-away", "assistant", outages.PATH, 503, during=lambda: outages.database_away(run)),
     ]
 
 

@@ -61,7 +61,7 @@ def weekday_clock(at: datetime) -> str:
 @register.filter
 def weekday_date_clock(at: datetime) -> str:
     """ "Thu 5 Mar, 09:00" in the instant's own zone."""
-    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, "D j M"), "time": clock(at)}
+    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, _("D j M")), "time": clock(at)}
 
 
 @register.filter
@@ -100,7 +100,7 @@ def _day_name(at: datetime, now: datetime, days: int) -> str:
             return _("today")
         case 1:
             return _("tomorrow")
-    return dateformat.format(at, "D j M" if at.year == now.year else "D j M Y")
+    return dateformat.format(at, _("D j M") if at.year == now.year else _("D j M Y"))
 
 
 def _counted(told: float) -> int:

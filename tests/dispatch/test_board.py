@@ -355,7 +355,7 @@ def test_a_slot_says_which_skill_it_takes(team):
     office.log(office.file_type("Hull", team, needs="marine"), 1)
     office.worker("Ada", team, marine="U")
     assert board_of(team).bins[0].slots[0].needs == "marine"
-    assert "Hull<i> · marine</i>" in text(visit("/board/settlements/", office.person("Wim", "worker")))
+    assert "Hull</span><i>marine</i>" in text(visit("/board/settlements/", office.person("Wim", "worker")))
 
 
 def test_a_card_is_drawn_once_and_anew_when_it_says_something_else(team, monkeypatch):
