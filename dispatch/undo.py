@@ -55,6 +55,8 @@ def undo(event: Event, *, by: Worker, now: datetime) -> None:
     if event.worker:
         flow.take_bin(event.worker)
     moves.take_queues([event.team_id])
+    if event.file:
+        event.file.refresh_from_db()  # it may have come into a slot since whoever asks read it
     if Event.objects.filter(undoes=event).exists():
         raise CannotBeUndone(_("This was undone already."))
     _insist_that_nothing_followed(event)
