@@ -5,6 +5,7 @@ office, which is not dispatched here, gets them with an empty bin. Every act is 
 loans of one person at one time.
 """
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -79,6 +80,35 @@ def lend(
     else:
         _tell(Event.Kind.ASKED, loan, cause=loan.reason, by=by, now=now)
     return loan
+
+
+@act
+def lend_together(
+    workers: Collection[Worker],
+    *,
+    to_team: Team,
+    starts_at: datetime | None = None,
+    ends_at: datetime,
+    reason: str,
+    is_agreed: Callable[[Worker], bool],
+    by: Worker,
+    now: datetime,
+) -> list[Loan]:
+    """Several people at once: all of them or nobody. Raises as `lend` does."""
+    moves.take_queues({to_team.pk, *(worker.team_id for worker in workers if worker.team_id)})
+    return [
+        lend(
+            each,
+            to_team=to_team,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            reason=reason,
+            is_agreed=is_agreed(each),
+            by=by,
+            now=now,
+        )
+        for each in workers
+    ]
 
 
 @act
