@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -74,7 +75,7 @@ class Wait:
 class Line:
     """A candidate in the order, with what speaks for and against them. `strengths` are (skill, level) of L and more."""
 
-    worker_id: int
+    username: str
     name: str
     home: str
     is_own: bool  # who asks may agree, too
@@ -157,7 +158,7 @@ def offer(
     homes: Collection[int] | None,
     own: Collection[int] | None,
     window: Window,
-    chosen: Sequence[int] = (),
+    chosen: Sequence[str] = (),
     now: datetime,
 ) -> Offer:
     """Whom to lend to this team over this window. `homes` are the teams they may come from and `own` those for which who asks may
@@ -166,7 +167,8 @@ def offer(
     pool = _pool(host, of=of, homes=homes, skills={skill for skill, *_ in waits if skill}, window=window, now=now)
     wanted = [Want(Need(skill, level), int(files), 0) for skill, level, files, _is_more in waits]
     first = rank(list(pool.people.values()), wanted)[:LOOKED_AT]
-    first += [pool.people[pk] for pk in chosen if pk in pool.people and pool.people[pk] not in first]
+    going = [pk for name in chosen if (pk := pool.named.get(name))]
+    first += [pool.people[pk] for pk in going if pool.people[pk] not in first]
     asked = {host.pk, *(each.home for each in first)} & set(of.queues)
     read = desks.read([of.queues[pk] for pk in sorted(asked)], window=window, now=now)
     able = _able_there(read, host)
@@ -175,7 +177,6 @@ def offer(
     names = dict(Skill.objects.values_list("pk", "name"))
     zone = ZoneInfo(of.zone(host.pk))
     lines = {each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone) for each in ranked}
-    going = [pk for pk in chosen if pk in lines]
     found = _effect(read, host, going) if going else None
     return Offer(
         host=host,
@@ -196,8 +197,13 @@ def offer(
 @dataclass(frozen=True)
 class _Pool:
     people: Mapping[int, Candidate]
+    named: Mapping[str, int]
     away_until: Mapping[int, datetime | None]
     lent_to: Mapping[int, int]
+
+    @cached_property
+    def usernames(self) -> dict[int, str]:
+        return {pk: name for name, pk in self.named.items()}
 
 
 def _pool(
@@ -214,15 +220,17 @@ def _pool(
     for worker, skill, level in valid.values_list("worker", "skill", "level"):
         levels[worker][skill] = level
     days = _days_lent(now=now)
-    people, away_until = {}, {}
-    for pk, name, home, is_present, until in workers.values_list("pk", "name", "team", "is_present", "away_until"):
+    people, named, away_until = {}, {}, {}
+    told = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
+    for pk, username, name, home, is_present, until in told:
+        named[username] = pk
         is_there = is_present or (until is not None and until <= window.starts_at)
         people[pk] = Candidate(pk, name, home, levels[pk], is_there, days[pk])
         away_until[pk] = None if is_present else until
     busy = Loan.objects.filter(
         agreed_at__isnull=False, ended_at=None, starts_at__lt=window.ends_at, ends_at__gt=window.starts_at
     )
-    return _Pool(people, away_until, dict(busy.values_list("worker", "to_team")))
+    return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")))
 
 
 def _days_lent(*, now: datetime) -> defaultdict[int, int]:
@@ -272,7 +280,7 @@ def _line(
     differs = starts_at.utcoffset() != window.starts_at.astimezone(zone).utcoffset()
     strengths = sorted(((level, names[skill]) for skill, level in candidate.levels.items() if level >= Level.L))
     return Line(
-        worker_id=candidate.worker,
+        username=pool.usernames[candidate.worker],
         name=candidate.name,
         home=of.teams[candidate.home].name,
         is_own=own is None or candidate.home in own,

@@ -28,7 +28,7 @@ from dispatch.lending import Offer, Places
 from dispatch.loan_lists import loan_lists
 from dispatch.models import Event, Notice
 from dispatch.templatetags.worktime import date_time_local
-from dispatch.views.typed import LoanForm, errors_of, number
+from dispatch.views.typed import LoanForm, errors_of
 from skills.models import Skill, Team, Worker
 
 MOST_CHOSEN = 20  # in one act
@@ -55,7 +55,7 @@ class Asked:
     """What the form of loans holds: typed, or what is usual."""
 
     host: Team | None = None
-    chosen: tuple[int, ...] = ()
+    chosen: tuple[str, ...] = ()
     starts_at: str = ""
     ends_at: str = ""
     reason: str = ""
@@ -128,9 +128,9 @@ def _lend(request: HttpRequest, asked: Asked, workers: list[Worker], *, of: Plac
     return answer(request, Told(said=said, events=events), to=host)
 
 
-def _lendable(person: Worker, host: Team, chosen: Sequence[int]) -> list[Worker]:
+def _lendable(person: Worker, host: Team, chosen: Sequence[str]) -> list[Worker]:
     """Those of them whom this person may lend there or ask for. Raises PermissionDenied for any other."""
-    workers = list(Worker.objects.filter(pk__in=chosen).select_related("team"))
+    workers = list(Worker.objects.filter(username__in=chosen).select_related("team"))
     may_ask = rights.may_ask_for_people(person, host)
     if any(not may_ask and not (each.team and rights.may_lend(person, each.team)) for each in workers):
         raise PermissionDenied
@@ -191,7 +191,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
             raise Http404
         return Asked()
     zone = ZoneInfo(of.zone(host.pk))
-    chosen = tuple(dict.fromkeys(number(text) for text in data.getlist("worker")[:MOST_CHOSEN]))
+    chosen = tuple(dict.fromkeys(data.getlist("worker")[:MOST_CHOSEN]))
     usual_start, usual_end = lending.usual_window(of.calendar(host.pk), now=now)
     usual = {
         "starts_at": date_time_local(usual_start.astimezone(zone)) if usual_start else "",

@@ -131,7 +131,12 @@ class NoticeForm(forms.Form):
             for name in ("required", "invalid", "min_value", "max_value")
         },
     )
-    skill = forms.ModelChoiceField(Skill.objects.all(), required=False)
+    skill = forms.ModelChoiceField(
+        Skill.objects.all(),
+        to_field_name="slug",
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose a skill of the list.")},
+    )
     until = WallTimeField(error_messages={"required": gettext_lazy("Say until when.")})
     reason = forms.CharField(
         max_length=LONGEST_NOTE, error_messages={"required": gettext_lazy("Say why: whoever can help reads it.")}

@@ -69,7 +69,9 @@ def test_lending_moves_somebody_from_one_to_the_other():
 
 def test_who_still_finishes_something_at_home_is_of_use_there():
     home = desk(hand(2, ANYBODY), dues=[Due(8.0, 3)], team=2)
-    unfinished = Lending(2, hand(2, ANYBODY, spans=((0.0, 1.5),), is_there=False), hand(2, ANYBODY, spans=((1.5, 8.0),)))
+    unfinished = Lending(
+        2, hand(2, ANYBODY, spans=((0.0, 1.5),), is_there=False), hand(2, ANYBODY, spans=((1.5, 8.0),))
+    )
     assert cost(home, unfinished) == 0
     assert cost(home, lending(2, ANYBODY)) == 3
 
