@@ -102,7 +102,7 @@ def _line(loan: Loan, person: Worker, *, of: Places, now: datetime) -> LoanLine:
         home_starts_at=at_home[0],
         home_ends_at=at_home[1],
         reason=loan.reason,
-        asked_by=loan.asked_by.get_short_name(),
+        asked_by=loan.asked_by.name,
         ended=_ended(loan) if stage == Stage.OVER else "",
         may_agree=stage == Stage.ASKED and loan.ends_at > now and rights.may_lend(person, loan.from_team),
         is_of_home=rights.leads(person, loan.from_team),
@@ -120,7 +120,7 @@ def _stage(loan: Loan) -> Stage:
 
 def _ended(loan: Loan) -> str:
     """In a few words: "ended by itself", "ended early by Tomás H.", "declined by Nokuthula D."."""
-    who = {"name": loan.ended_by.get_short_name()} if loan.ended_by else None
+    who = {"name": loan.ended_by.name} if loan.ended_by else None
     if loan.started_at:
         said = _("ended early by %(name)s") % who if who else _("ended by itself")
     elif loan.agreed_at:

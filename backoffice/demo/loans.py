@@ -39,7 +39,7 @@ def lend(office: Office, *, now: datetime) -> None:
     notices.post(
         Team.objects.get(name=cast.APPEALS),
         kind=Notice.Kind.OFFER,
-        people=2,
+        people=3,
         reason="A quiet day, little comes in",
         until=evening,
         by=anneliese,

@@ -250,7 +250,7 @@ def test_the_host_asks_and_the_home_agrees(claims, home):
     assert signed_in(lea).post(f"/lend/loans/{loan.pk}/agree/").status_code == 403
     page = signed_in(hal).get("/lend/")
     assert "Agree" in text(page)
-    assert "Asked by Lea" in text(page)
+    assert "asked for by Lea" in text(page)
     signed_in(hal).post(f"/lend/loans/{loan.pk}/agree/")
     assert of("Uma Deep").works_in == claims
 
