@@ -223,7 +223,7 @@ def _bins() -> list[Sight]:
 
 
 def _loans() -> list[Sight]:
-    """By a team in need, by nobody in particular, by a leader, and with everything wrong. A front office, and a person lent to it."""
+    """In need and not, as a leader, with everything wrong; a front office, and a person lent to it."""
     desk = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
     manager, calm = Worker.objects.get(username="manager"), Team.objects.get(slug="calm-desk")
     lent = office.worker("Lent Today", calm)
