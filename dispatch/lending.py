@@ -84,6 +84,7 @@ class Line:
     of: int
     more_late: int | None
     lately: Lately
+    is_leader: bool
     is_there: bool
     away_until: datetime | None
     lent_to: str  # at that time already; empty when free
@@ -200,6 +201,7 @@ class _Pool:
     named: Mapping[str, int]
     away_until: Mapping[int, datetime | None]
     lent_to: Mapping[int, int]
+    leaders: frozenset[int]
 
     @cached_property
     def usernames(self) -> dict[int, str]:
@@ -209,7 +211,7 @@ class _Pool:
 def _pool(
     host: Team, *, of: Places, homes: Collection[int] | None, skills: Collection[int], window: Window, now: datetime
 ) -> _Pool:
-    """Everybody who could be lent there; four statements."""
+    """Everybody who could be lent there; five statements."""
     workers = Worker.objects.filter(
         is_active=True, roles__contains=[Role.WORKER], bin__isnull=False, team__in=of.queues
     ).exclude(Q(team=host) | Q(works_in=host))
@@ -230,7 +232,8 @@ def _pool(
     busy = Loan.objects.filter(
         agreed_at__isnull=False, ended_at=None, starts_at__lt=window.ends_at, ends_at__gt=window.starts_at
     )
-    return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")))
+    leaders = frozenset(Team.leaders.through.objects.values_list("worker", flat=True))
+    return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
 
 
 def _days_lent(*, now: datetime) -> defaultdict[int, int]:
@@ -289,6 +292,7 @@ def _line(
         of=sum(want.files for want in wants),
         more_late=candidate.more_late,
         lately=candidate.lately,
+        is_leader=candidate.worker in pool.leaders,
         is_there=candidate.is_there,
         away_until=away_until.astimezone(zone) if away_until else None,
         lent_to=of.teams[host].name if host else "",

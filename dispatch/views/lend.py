@@ -157,6 +157,7 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
         "skills": Skill.objects.all(),
         "now": _here(asked.host, person, of=of, now=now),
         "told": told,
+        "undo_url": _about(reverse("lend_undo"), asked.host),
     }
     template = "dispatch/_lend_answer.html" if is_htmx else "dispatch/lend.html"
     return render(request, template, context, status=told.status)
@@ -165,13 +166,16 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
 def answer(request: HttpRequest, told: Told, *, to: Team | None) -> HttpResponse:
     """After an act: the fresh part to htmx, and the page to a plain form, both with how to undo it."""
     now, of = timezone.now(), lending.places()
-    address = reverse("lend") + (f"?{urlencode({'to': to.slug})}" if to else "")
     if request.htmx:  # type: ignore[attr-defined]
         return page(request, fresh(to, of, now=now), of=of, now=now, told=told)
     messages.success(request, told.said, extra_tags=" ".join(map(str, told.events)))
-    response = redirect(address)
+    response = redirect(_about(reverse("lend"), to))
     response.status_code = 303
     return response
+
+
+def _about(address: str, host: Team | None) -> str:
+    return f"{address}?{urlencode({'to': host.slug})}" if host else address
 
 
 def fresh(host: Team | None, of: Places, *, now: datetime) -> Asked:

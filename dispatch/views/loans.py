@@ -118,7 +118,7 @@ def _loan(pk: int) -> Loan:
 
 def _host_of(request: HttpRequest) -> Team | None:
     """The team that the page was about."""
-    return Team.objects.filter(slug=request.POST.get("to", "")).first()
+    return Team.objects.filter(slug=request.POST.get("to") or request.GET.get("to", "")).first()
 
 
 def _acted(
