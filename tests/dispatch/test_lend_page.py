@@ -255,6 +255,19 @@ def test_the_host_asks_and_the_home_agrees(claims, home):
     assert of("Uma Deep").works_in == claims
 
 
+def test_an_agreement_that_is_undone_leaves_the_loan_asked_for(claims, home):
+    """Though it had started at once."""
+    lea, hal = office.person("Lea", "leader", leads=claims), office.person("Hal", "leader", leads=home)
+    lend(signed_in(lea), claims, of("Uma Deep"))
+    loan = Loan.objects.get()
+    client = signed_in(hal)
+    client.post(f"/lend/loans/{loan.pk}/agree/")
+    page = client.post("/lend/undo/", {"event": Event.objects.filter(kind="lent", team=home).get().pk}, follow=True)
+    assert [each.name for each in page.context["lists"].asked] == ["Uma Deep"]
+    assert of("Uma Deep").works_in == home
+    assert "Agree" in text(page)
+
+
 def test_either_side_ends_it_and_undo_brings_it_back(claims, home, mia):
     lend(signed_in(mia), claims, of("Uma Deep"))
     loan = Loan.objects.get()
