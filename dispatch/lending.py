@@ -25,6 +25,7 @@ from skills.models import Competence, Level, Role, Skill, Team, Worker
 
 LOOKED_AT = 60
 LATELY = timedelta(days=30)
+A_SLIP = timedelta(minutes=2)  # a loan this short was undone
 SOON = timedelta(minutes=30)  # before the end of work, when nobody is lent for the rest of the day any more
 
 WAITS = f"""
@@ -242,6 +243,8 @@ def _days_lent(*, now: datetime) -> defaultdict[int, int]:
     days: defaultdict[int, int] = defaultdict(int)
     lent = Loan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), started_at__isnull=False)
     for worker, started_at, ended_at in lent.values_list("worker", "started_at", "ended_at"):
+        if started_at and ended_at and ended_at - started_at < A_SLIP:
+            continue
         first, last = max(started_at or since, since).date(), min(ended_at or now, now).date()
         days[worker] += (last - first).days + 1
     return days

@@ -22,9 +22,9 @@ EVENING = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)  # 18:00 in Paris
 
 
 @pytest.fixture(autouse=True)
-def _ten_in_paris():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+def clock():
+    with time_machine.travel(NOW, tick=False) as moved:
+        yield moved
 
 
 @pytest.fixture
@@ -104,6 +104,29 @@ def test_who_is_away_or_lent_comes_last(claims, home, mia):
     uma_line = next(line for line in page.context["offer"].lines if line.name == "Uma Deep")
     assert uma_line.lent_to == "Other"
     assert "lent to Other at that time" in text(page)
+
+
+def test_how_often_somebody_was_lent_is_told_in_words(claims, home, mia, clock):
+    client, uma, lou = signed_in(mia), of("Uma Deep"), of("Lou Moderate")
+    for days, people in ((9, [uma]), (4, [uma, lou])):
+        clock.move_to(NOW - timedelta(days=days))
+        for each in people:
+            each.refresh_from_db()
+            loan = loans.lend(
+                each,
+                to_team=claims,
+                ends_at=EVENING - timedelta(days=days - 3),
+                reason="x",
+                is_agreed=True,
+                by=mia,
+                now=NOW - timedelta(days=days),
+            )
+            loans.end(loan, by=mia, now=loan.ends_at if each == uma else NOW - timedelta(days=days, minutes=-1))
+    clock.move_to(NOW)
+    page = client.get("/lend/?to=claims")
+    lately = {line.name: line.lately.name for line in page.context["offer"].lines}
+    assert lately == {"Uma Deep": "OFTEN", "Lou Moderate": "NOT", "Zoe Other": "NOT"}, "what was undone was no loan"
+    assert "lent often lately" in text(page)
 
 
 def test_a_leader_of_the_home_sees_their_own_people_only(claims, home, mia):
