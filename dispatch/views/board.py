@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import andon, live, rights
-from dispatch.boards import Board, all_teams, team_board
+from dispatch import andon, frames, rights
+from dispatch.boards import Board, team_board
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from skills.models import Team, Worker
@@ -55,14 +55,6 @@ class Told:
 NOTHING_TOLD = Told()
 
 
-@rights.only(rights.may_see_boards)
-@never_cache
-@require_safe
-def boards(request: HttpRequest) -> HttpResponse:
-    """All teams, a line each."""
-    return render(request, "dispatch/boards.html", {"lines": all_teams(now=timezone.now())})
-
-
 @login_not_required  # the secret of the wall link stands for a sign-in; without one, the rule below holds
 @never_cache
 @require_safe
@@ -88,9 +80,11 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
     except Queue.DoesNotExist:
         return render(request, "dispatch/board_missing.html", {"team": team})
     context = {
-        **live.board_context(board),
+        **frames.board_context(board),
         "wall": wall,
-        "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
+        "stream_url": with_words(
+            f"/live/board/{team.slug}/", lang=get_language(), seen=frames.mark_of(board), wall=wall
+        ),
         "acts": _acts(person, team, calls=board.help_calls, now=board.now) if person else None,
         "wall_url": _wall_url(person, board) if person else "",
         "team": team,
@@ -124,10 +118,11 @@ def _wall_url(person: Worker, board: Board) -> str:
     """Empty for whoever may not hand it out."""
     if not rights.may_share_wall(person, board.team):
         return ""
-    return _with(reverse("board", args=[board.team.slug]), wall=Queue.objects.get(team=board.team).wall_secret)
+    return with_words(reverse("board", args=[board.team.slug]), wall=Queue.objects.get(team=board.team).wall_secret)
 
 
-def _with(path: str, **words: str | None) -> str:
+def with_words(path: str, **words: str | None) -> str:
+    """An address with these in it, but for empty ones."""
     query = QueryDict(mutable=True)
     query.update({name: word for name, word in words.items() if word})
     return f"{path}?{query.urlencode()}"

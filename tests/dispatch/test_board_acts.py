@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dispatch import andon, boards, flow
+from dispatch import office as offices
 from dispatch.models import Absence, Event, HelpCall, Slot
 from dispatch.refill import refill
 from skills.models import Competence, Level
@@ -283,8 +284,8 @@ def test_r21_a_bin_with_an_open_help_call_is_clogged(team, ada):
     later = NOW + timedelta(minutes=20)
     [bin] = boards.team_board(team, now=later).clogged
     assert bin.clogged_for == timedelta(minutes=20)
-    [line] = boards.all_teams(now=later)
-    assert line.clogged == 1
+    [row] = offices.office(now=later).rows
+    assert row.hands.stuck == 1
     andon.end(call, cause="x", by=ada, now=later)
     assert not boards.team_board(team, now=later).clogged
 
