@@ -179,10 +179,6 @@ def test_every_number_is_what_a_recount_gives(team, seed):
     held = {slot.reference for bin in board.bins for slot in bin.slots if slot.reference}
     assert held == {file.reference for file in files if file.state == State.IN_SLOT}
 
-    [line] = boards.all_teams(now=now)
-    assert (line.waiting, line.days_of_work) == (board.waiting, board.days_of_work)
-    assert (line.present, line.clogged) == (sum(bin.is_present for bin in board.bins), len(board.clogged))
-
 
 def test_the_quarter_that_is_going_on_is_exact(team):
     """Promised at 18:00: due until then, overdue a second later, though both lie in one quarter of an hour."""

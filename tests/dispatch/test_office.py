@@ -1,5 +1,5 @@
-"""The office board: a row says what the team's own board says and what a recount gives, where help is needed comes first, it costs the
-same at any size, and who sees what."""
+"""The office board: a row says what the team's own board says and what a recount gives, where help is needed comes first, it costs
+the same at any size, and who sees what."""
 
 import random
 from collections import Counter
@@ -46,8 +46,8 @@ def statements(question):
 
 
 def some_days(rng):
-    """Two teams and a front office at work from a Tuesday on, with people who go away, call for help and are lent; ends on a Tuesday
-    at 16:07 in Paris."""
+    """Two teams and a front office at work from a Tuesday on, with people who go away, call for help and are lent; ends on a
+    Tuesday at 16:07 in Paris."""
     teams = [office.team(name, clogged_after=90) for name in ("Claims", "Appeals")]
     desk = Team.objects.create(name="Desk", slug="desk", is_front_office=True)
     types = {team: [office.file_type(name, team) for name in ("Same day", "Soon")] for team in teams}
@@ -195,7 +195,7 @@ def test_short_of_time_is_more_to_go_than_the_pace_leaves_room_for():
 
 def test_where_help_is_needed_comes_first():
     """One team of each need, named the other way round."""
-    asks, orphaned, stuck, busy, calm = (office.team(name) for name in ("Z asks", "Y orphans", "X stuck", "B", "A"))
+    asks, orphaned, stuck, busy, _calm = (office.team(name) for name in ("Z asks", "Y orphans", "X stuck", "B", "A"))
     mia = office.person("Mia", "manager")
     Notice.objects.create(team=asks, kind="ask", people=2, reason="flood", by=mia, at=NOW, until=NOW + AN_HOUR)
     office.log(office.file_type("Hull", orphaned, needs="marine"))
