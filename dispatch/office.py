@@ -3,7 +3,7 @@ people.
 
 Each number is what the team's own board says; only it is asked for all teams at once, because thousands of bins are too many to be
 built here. And only for those that moved: a process keeps what it knows of a team as long as the version of its queue is the same,
-for a minute at most, because files grow older without an act. What came in on days that are over is kept for minutes.
+for a minute at most, because files grow older without an act. What came in on days that are over is kept for two.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ FROM skills_team t LEFT JOIN dispatch_queue q ON q.team_id = t.id LEFT JOIN disp
 ORDER BY t.name
 """
 ROW_LASTS = timedelta(minutes=1)
-BEFORE_LASTS = timedelta(minutes=10)
+BEFORE_LASTS = timedelta(minutes=2)
 
 
 class Need(IntEnum):
@@ -200,7 +200,7 @@ def office(*, now: datetime) -> Office:
     between = _between(teams, now=now)
     befores = _known(
         _befores,
-        {team: (team.calendar_id, clocks[team.calendar_id].today) for team in dispatched},
+        {team: _state_of_before(team, clocks[team.calendar_id]) for team in dispatched},
         lambda stale: _ask_before(stale, clocks, now=now),
         lasts=BEFORE_LASTS,
         now=now,
@@ -263,8 +263,14 @@ def _between(teams: list[Team], *, now: datetime) -> dict[int, Between]:
     }
 
 
+def _state_of_before(team: Team, clock: Clock) -> tuple[object, ...]:
+    """It changes with the day; and with every act while there is no past, so that an import of one shows at once."""
+    known = _befores.get((_database(), team.pk))
+    return team.calendar_id, clock.today, None if known and known.what.past else team.version
+
+
 def _ask_before(teams: list[Team], clocks: Mapping[int, Clock], *, now: datetime) -> Iterator[Before]:
-    """Two statements. It changes with the day, and when something is logged late."""
+    """Two statements."""
     calendars = {team.pk: clocks[team.calendar_id].calendar for team in teams}
     paces, pasts = tallies.paces(calendars, now=now), usual.past(calendars, now=now)
     return (Before(paces.get(pk), pasts.get(pk)) for pk in calendars)
@@ -311,7 +317,7 @@ def _known(
 ) -> dict[int, Any]:
     """By team: what is kept while its state is the same, and what is asked anew, of all such teams at once. It lasts for half that
     time at least, and for every team another one, so that not all of them end together."""
-    database = str(connection.settings_dict["NAME"])
+    database = _database()
     found = {team: kept.get((database, team.pk)) for team in states}
     stale = [team for team, each in found.items() if not (each and each.state == states[team] and now < each.until)]
     if stale:
@@ -320,6 +326,10 @@ def _known(
                 states[team], now + lasts * (1 + number / len(stale)) / 2, what
             )
     return {team.pk: each.what for team, each in found.items() if each}
+
+
+def _database() -> str:
+    return str(connection.settings_dict["NAME"])
 
 
 def _row(

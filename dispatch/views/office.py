@@ -44,11 +44,13 @@ def office(request: HttpRequest) -> HttpResponseBase:
     return _page(request, person=request.user)
 
 
-@rights.only(rights.may_renew_office_wall)
+@rights.only(rights.may_see_boards)
 @never_cache
 def renew_wall(request: HttpRequest) -> HttpResponse:
-    """Another secret, so that screens with the old link show nothing from now on."""
+    """Another secret, so that screens with the old link show nothing from now on. Acts on POST only."""
     if request.method == "POST":
+        if not (isinstance(request.user, Worker) and rights.may_renew_office_wall(request.user)):
+            raise PermissionDenied
         OfficeWall.objects.update_or_create(pk=1, defaults={"secret": new_secret()})
         messages.success(
             request, _("The office has a new wall link. Screens with the old one show nothing from now on.")

@@ -134,7 +134,7 @@ def test_a_row_says_what_the_board_of_the_team_says(now):
 
 
 def test_the_numbers_are_what_a_recount_of_the_events_gives(now):
-    """In plain Python, from the events alone: what came in by now today and on Tuesdays before, what waits, and how fast it goes."""
+    """In plain Python, from the events alone: what came in by now today and on Tuesdays before, what waits, and the pace."""
     local = now.astimezone(PARIS)
     by_name = asked_anew(now)
     for team in Team.objects.filter(queue__isnull=False):
@@ -266,6 +266,18 @@ def test_only_who_moved_is_asked_about_and_nothing_is_kept_for_long():
     assert after["Team 0"].waiting == before["Team 0"].waiting + 1
     a_minute_later = rows(NOW + timedelta(minutes=1))
     assert a_minute_later["Team 1"] is not before["Team 1"]
+
+
+def test_an_imported_past_counts_at_once():
+    """A team without any is asked about it anew with every act."""
+    team = office.team()
+    claim = office.file_type("Claim", team)
+    assert rows()["Settlements"].usual is None
+    for weeks in range(1, 5):
+        office.log(claim, 3, received_at=NOW - timedelta(weeks=weeks))
+    office.log(claim, received_at=NOW - timedelta(weeks=6))
+    assert rows()["Settlements"].usual_by_now == 2, "the third of each day comes just now"
+    assert rows()["Settlements"].usual.days == 4
 
 
 def test_who_can_do_what_counts_at_once():
