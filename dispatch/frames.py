@@ -6,11 +6,13 @@ What a page is given and what the stream sends come from here, so that they are 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.template.loader import render_to_string
+from django.template.loader import get_template, render_to_string
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from dispatch import boards, moves
 from dispatch.office import Office, Row, office
@@ -90,8 +92,22 @@ def board_context(board: boards.Board) -> dict[str, object]:
 
 def office_context(office: Office, *, lends: bool) -> dict[str, object]:
     """What the office's partial is given, in the page and in the stream alike. Rows come as HTML."""
-    lend = LEND if lends else ""
-    return {"office": office, "rows": list(_rows(office, lend=lend)), "lend": lend, "build": build()}
+    given = {"heads": _heads(), "lend": LEND if lends else ""}
+    return {"office": office, "rows": list(_rows(office, given)), "build": build(), **given}
+
+
+def _heads() -> dict[str, str]:
+    """What the columns are called: in the head of the table, and on a phone beside every number."""
+    return {
+        "in_today": _("In today"),
+        "waiting": _("Waiting"),
+        "to_go": _("To go today"),
+        "oldest": _("Oldest"),
+        "free": _("Free hands"),
+        "stuck": _("Stuck"),
+        "orphans": _("Orphans"),
+        "loans": _("Loans"),
+    }
 
 
 # What was drawn of a row, by its team, for whom, and the very row: it is another one as soon as anything about it is.
@@ -103,14 +119,15 @@ def forget() -> None:
     _drawn.clear()
 
 
-def _rows(office: Office, *, lend: str) -> Iterator[SafeString]:
+def _rows(office: Office, given: dict[str, Any]) -> Iterator[SafeString]:
     """Of hundreds of teams few have moved: the others are not drawn again."""
-    language = translation.get_language() or ""
+    language, lend = translation.get_language() or "", given["lend"]
+    template = get_template("dispatch/_office_row.html")
     for row in office.rows:
         known = _drawn.get((row.team_id, language, lend))
         if known is None or known[0] is not row:
-            html = render_to_string("dispatch/_office_row.html", {"row": row, "lend": lend})
-            _drawn[row.team_id, language, lend] = known = row, mark_safe(html)  # noqa: S308 a template escaped it
+            known = row, mark_safe(template.render({"row": row, **given}))  # noqa: S308 the template escaped it
+            _drawn[row.team_id, language, lend] = known
         yield known[1]
 
 
