@@ -22,13 +22,14 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, tour  # noqa: E402
+from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, rows, tour  # noqa: E402
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
 from dispatch import boards, ledger  # noqa: E402
 from dispatch.refill import refill  # noqa: E402
 
 SMALL, LARGE, QUICK = 1_000, 1_000_000, 100_000
 EVENTS_A_FILE = 10  # for each file that waits, in what is behind them
+FEW, MANY = 3, 300  # teams
 HAMMERED = 8_000  # files done; with all the rest more than 10,000 acts
 
 
@@ -78,6 +79,7 @@ class Bench:
         lines += self._first_bytes()
         lines += self._searches()
         lines += self._cold_fill()
+        lines += self._office()
         lines += self._import()
         lines += self._hammer()
         self._check_books()
@@ -297,6 +299,34 @@ class Bench:
         office.settle()
         seconds = [engine.cold_fill(cold) for _ in range(3)]
         return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
+
+    def _office(self) -> list[Line]:
+        """One team moves between two looks, as when people work while somebody watches; and the first look of all."""
+        found: dict[tuple[str, bool], list[Round]] = {}
+        for name, teams in ((places.FEW_TEAMS, FEW), (places.MANY_TEAMS, MANY)):
+            _say(f"An office of {teams} teams")
+            places.copy_bare(name)
+            rows.make(teams, now=timezone.now())
+            office.settle()
+        for number in range(self.rounds):
+            _say(f"The office board, round {number + 1} of {self.rounds}")
+            for name in (places.FEW_TEAMS, places.MANY_TEAMS):
+                places.use(name)
+                for is_first in (True, False):
+                    found.setdefault((name, is_first), []).append(
+                        rows.looks(times=1 if is_first else 7, is_first=is_first)
+                    )
+        few, many = (found[name, False] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
+        few_first, many_first = (found[name, True] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
+        what = f"Office board of {MANY} teams, {MANY * rows.PEOPLE:,} people"
+        return [
+            milliseconds(f"Office board of {FEW} teams", few),
+            milliseconds(what, many),
+            line(f"{what} : {FEW} teams", "ratio", ratios(many, few), at_most=5),
+            milliseconds(f"{what}, nothing known", many_first),
+            line(f"{what} : {FEW} teams, nothing known", "ratio", ratios(many_first, few_first)),
+            line("Office board", "statements", [engine.statements(rows.look)]),
+        ]
 
     def _import(self) -> list[Line]:
         places.copy_bare(places.IMPORT)

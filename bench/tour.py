@@ -19,7 +19,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from bench import engine, measured, office, pages
 from bench.measured import Line, Round
 from dispatch import andon, attachments, cover_sheets, importing
-from dispatch.models import File, LedgerRun, Queue, State
+from dispatch.models import File, LedgerRun, OfficeWall, Queue, State
 from skills.models import Role, Worker
 
 ALLOWED_MILLISECONDS = 30  # beyond twice the empty page
@@ -99,6 +99,7 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
     }
     return {
         "board": {"": {}, "wall": {"wall": Queue.objects.get(team=of.team).wall_secret}},
+        "office": {"": {}, "wall": {"wall": OfficeWall.objects.get_or_create(pk=1)[0].secret}},
         "search": {
             "empty": {},
             **{name: {"q": text} for name, text in words.items()},
@@ -223,9 +224,9 @@ def first_squares(number: int) -> float:
 
 
 def streams(scene: Scene, browser: pages.Browser, *, times: int) -> dict[str, list[float]]:
-    """A board's and a bin's stream: its first byte, and of the board the first drawing, when nobody watched before."""
+    """The streams of a board, the office and a bin: the first byte, and of boards the first drawing, when nobody watched before."""
     found: dict[str, list[float]] = {}
-    for name, path in (("board", f"/live/board/{scene.team}/"), ("bin", "/live/bin/")):
+    for name, path in (("board", f"/live/board/{scene.team}/"), ("office", "/live/office/"), ("bin", "/live/bin/")):
         for _ in range(times):
             time.sleep(STREAM_PAUSE)
             first, drawn = browser.stream(path, until=b"data:")

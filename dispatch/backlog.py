@@ -67,6 +67,13 @@ def level(waiting: int, *, normal: int) -> Level:
     return Level(filled=round(1000 * waiting / scale), normal=round(1000 * normal / scale))
 
 
+def days_of_work(waiting: int, pace: float | None) -> float | None:
+    """How long the queue would last; None while nobody knows."""
+    if not waiting:
+        return 0.0
+    return waiting / pace if pace else None
+
+
 def _round_numbers() -> Iterator[int]:
     for power in count():
         yield from (digit * 10**power for digit in (1, 2, 5))

@@ -1,13 +1,12 @@
 """What boards show: plain values, a constant number of statements whatever the number of files and people."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch import backlog, cards, help_wanted, moves, tallies
-from dispatch.backlog import Group, Level
+from dispatch import backlog, cards, help_wanted, moves, tallies, usual
+from dispatch.backlog import Group, Level, days_of_work
 from dispatch.calendars import Calendar
 from dispatch.cards import BinView
 from dispatch.hands import ruled_by
@@ -58,7 +57,7 @@ class Board:
 
     @property
     def days_of_work(self) -> float | None:
-        return _days_of_work(self.waiting, self.pace)
+        return days_of_work(self.waiting, self.pace)
 
     @property
     def level(self) -> Level | None:
@@ -95,35 +94,21 @@ class Board:
         return max((bin.clogged_for for bin in self.bins if bin.clogged_for is not None), default=None)
 
 
-@dataclass(frozen=True)
-class TeamLine:
-    """One team among all: what its board says in one line."""
-
-    team: Team
-    has_queue: bool
-    waiting: int
-    days_of_work: float | None
-    people: int
-    present: int
-    clogged: int
-    longest_clogged: timedelta | None
-
-
 def team_board(team: Team, *, now: datetime) -> Board:
-    """The board of a team at an instant, in six statements. Raises Queue.DoesNotExist for a team without a central queue."""
+    """The board of a team at an instant, in seven statements. Raises Queue.DoesNotExist for a team without a central queue."""
     return board_of(Queue.objects.select_related("team", "calendar__current").get(team=team), now=now)
 
 
 def board_of(queue: Queue, *, now: datetime) -> Board:
-    """As `team_board`, where the queue, its team and its calendar are known already: in five statements."""
+    """As `team_board`, where the queue, its team and its calendar are known already: in six statements."""
     team = queue.team
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     today = now.date()
     bins = cards.bins([queue], now=now)
     day = tallies.day(queue, now=now)
-    means = tallies.means([*tallies.pace(queue, now=now), *tallies.usual_by_now(queue, now=now)])
-    pace, usual = means.get((team.pk, "done")), means.get((team.pk, "logged"))
+    pace = tallies.paces({team.pk: calendar}, now=now).get(team.pk)
+    usual_now = usual.usual(team.pk, calendar, now=now)
     ends_at = calendar.end_of_work(today).astimezone(now.tzinfo) if calendar.is_working_day(today) else None
     held = [slot for bin in bins for slot in bin.slots if slot.team_id == team.pk]
     oldest_days, promise_days = _oldest(
@@ -142,7 +127,7 @@ def board_of(queue: Queue, *, now: datetime) -> Board:
         normal_days=float(queue.normal_days),
         groups=backlog.groups(day, today=today, next_day=calendar.next_working_day(today), ends_at=ends_at),
         in_today=day.logged,
-        usual_by_now=None if usual is None else round(usual),
+        usual_by_now=round(usual_now.by_now) if usual_now else None,
         done_today=day.done,
         empty_for=timedelta(milliseconds=day.empty_milliseconds),
         late_refills=day.late_refills,
@@ -157,20 +142,6 @@ def board_of(queue: Queue, *, now: datetime) -> Board:
     )
 
 
-def all_teams(*, now: datetime) -> list[TeamLine]:
-    """One line a team, in four statements for all of them."""
-    teams = list(Team.objects.select_related("queue__calendar__current"))
-    queues = [team.queue for team in teams if hasattr(team, "queue")]
-    waiting = tallies.waiting(queues)
-    means = tallies.means(period for queue in queues for period in tallies.pace(queue, now=now))
-    bins = defaultdict(list)
-    for bin in cards.bins(queues, now=now):
-        bins[bin.team_id].append(bin)
-    return [
-        _line(team, bins[team.pk], waiting=waiting.get(team.pk, 0), pace=means.get((team.pk, "done"))) for team in teams
-    ]
-
-
 def bin_of(worker: Worker, *, now: datetime) -> BinView | None:
     """One bin as the board shows it where its person works, or at home when that is a front office; None for who has none. Raises
     Queue.DoesNotExist for a team without a central queue."""
@@ -182,27 +153,6 @@ def bin_marks(worker_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
     """For each worker the team whose queue moves with their bin, and a mark that is another one as soon as their slots or their
     presence are; one statement for all."""
     return {worker: (team_id, mark) for worker, team_id, mark in moves.rows(BIN_MARKS, [list(worker_ids)])}
-
-
-def _line(team: Team, bins: list[BinView], *, waiting: int, pace: float | None) -> TeamLine:
-    clogged = [bin.clogged_for for bin in bins if bin.clogged_for is not None]
-    return TeamLine(
-        team=team,
-        has_queue=hasattr(team, "queue"),
-        waiting=waiting,
-        days_of_work=_days_of_work(waiting, pace),
-        people=sum(not bin.is_elsewhere for bin in bins),
-        present=sum(bin.is_present and not bin.is_elsewhere for bin in bins),
-        clogged=len(clogged),
-        longest_clogged=max(clogged, default=None),
-    )
-
-
-def _days_of_work(waiting: int, pace: float | None) -> float | None:
-    """How long the queue would last; None while nobody knows."""
-    if not waiting:
-        return 0.0
-    return waiting / pace if pace else None
 
 
 def _oldest(

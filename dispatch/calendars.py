@@ -85,6 +85,9 @@ class Calendar:
         _public_holidays(self.country, self.subdivision, None)
         _zone(self.zone)
 
+    def __hash__(self) -> int:
+        return self._hash
+
     # Days
 
     def local_day(self, at: datetime) -> date:
@@ -154,6 +157,19 @@ class Calendar:
             self._ends[day] = self._close(day, self._worked(day)[-1].end)
         return self._ends[day]
 
+    def go_back(self, at: datetime, duration: timedelta) -> datetime:
+        """The first instant from which no more than so much working time passes until this one: what began before it has taken
+        longer. No time is the end of the work that was last done by then."""
+        if duration < NO_TIME:
+            raise ValueError("Working time can only be taken away; give a duration from zero up.")
+        at = _utc(at)
+        year = at.year
+        owed = self._hours_of(year).worked_by(at) - duration
+        while owed <= NO_TIME:
+            year -= 1
+            owed += self._hours_of(year).total
+        return self._hours_of(year).when_worked(owed)
+
     def working_time_between(self, start: datetime, end: datetime) -> timedelta:
         """The working time from one instant to another; none if that is not later."""
         start, end = _utc(start), _utc(end)
@@ -179,6 +195,11 @@ class Calendar:
         return self._hours_of(year).when_worked(owed)
 
     # Tables
+
+    @cached_property
+    def _hash(self) -> int:
+        """Worked out once: calendars are keys wherever many teams have one."""
+        return hash((self.zone, self.week, self.country, self.subdivision))
 
     @cached_property
     def _tz(self) -> ZoneInfo:

@@ -6,8 +6,9 @@ sends the latest frame its reader has not got; who reads slowly skips what lies 
 while PostgreSQL is away the streams stay open and nothing is sent.
 
 The streams are plain ASGI, beside Django's pages on the same port: `/live/board/<team>/?lang=en&seen=...` (signed in, or
-`&wall=<secret>`) sends the board as unnamed events; `/live/bin/?seen=...` sends a worker the event `bin` when their slots or
-their presence changed. `seen` is the mark of what the page shows already; a reader that comes back says so by Last-Event-ID.
+`&wall=<secret>`) sends the board as unnamed events, and `/live/office/` that of the office; `/live/bin/?seen=...` sends a worker
+the event `bin` when their slots or their presence changed. `seen` is the mark of what the page shows already; a reader that comes
+back says so by Last-Event-ID.
 """
 
 import asyncio
@@ -26,28 +27,26 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, parse_cookie
-from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import timezone
 
-from dispatch import boards, moves, rights
+from dispatch import boards, frames, rights
+from dispatch.frames import BinTopic, BoardTopic, Frame, OfficeTopic, Topic, period_of, render
 from dispatch.models import Queue
-from skills.models import Team, Worker
+from skills.models import Worker
 
 LOOK_EVERY = 0.25  # seconds from one look at the versions to the next
 LOOK_AGAIN = 1.0  # after PostgreSQL did not answer
-RENDER_EVERY = 30  # seconds after which an unchanged board is rendered again
 RENDER_AT_ONCE = 0.2  # seconds a look may spend on boards that only grew older, so that changes never wait for them
+OFFICE_RESTS = 1.0  # seconds from one drawing of the office board to the next; it moves with every team
+OFFICE_RESTS_PER_BYTE = 1e-5  # hundreds of teams are a long page
 BEAT_EVERY = 15.0  # a comment that keeps proxies from closing a silent stream
 CHECK_EVERY = (45.0, 75.0)  # between asking anew whether this person may still look
 LIFETIME = (600.0, 900.0)  # then the reader connects anew, by itself
 DOORKEEPERS = 2  # threads that ask who is coming in
-
-VERSIONS = "SELECT team_id, version FROM dispatch_queue WHERE team_id = ANY(%s)"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -56,41 +55,13 @@ Send = Callable[[Message], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class BoardTopic:
-    team_id: int
-    language: str
-
-
-@dataclass(frozen=True)
-class BinTopic:
-    team_id: int
-    worker_id: int
-
-
-Topic = BoardTopic | BinTopic
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What to show, as the lines of an event, and the mark by which a reader says that they have it. After the last one the stream
-    ends, and the reader connects anew."""
-
-    mark: str
-    lines: bytes
-    is_last: bool = False
-
-    @property
-    def event(self) -> bytes:
-        return b"id: %s\n%s\n" % (self.mark.encode(), self.lines)
-
-
 @dataclass
 class Channel:
     """The streams of one topic, and what they should be showing as of which version of the team."""
 
     version: int | None = None
     period: int = 0
+    rests_until: float = 0.0  # on the loop's clock
     frame: Frame | None = None
     streams: set[asyncio.Event] = field(default_factory=set)
 
@@ -106,34 +77,6 @@ class Channel:
 # --- What is shown. Runs on the looking thread --------------------------------------------------------------------------------
 
 
-def build() -> str:
-    """Another one with every change of a static file, so that a page of an older build can load itself anew."""
-    return getattr(staticfiles_storage, "manifest_hash", "")
-
-
-def period_of(at: datetime) -> int:
-    return int(at.timestamp()) // RENDER_EVERY
-
-
-def mark_of(board: boards.Board) -> str:
-    """Boards with one mark show the same."""
-    return f"{build()}-{board.version}-{period_of(board.now)}"
-
-
-def board_context(board: boards.Board) -> dict[str, object]:
-    """What the board's partial is given, in the page and in the stream alike."""
-    return {"board": board, "build": build()}
-
-
-def render_board(topic: BoardTopic, *, now: datetime) -> tuple[int, Frame]:
-    """The version that was drawn, and the drawing."""
-    with translation.override(topic.language):
-        board = boards.team_board(Team.objects.get(pk=topic.team_id), now=now)
-        html = render_to_string("dispatch/_board_frame.html", board_context(board))
-    lines = "".join(f"data: {line}\n" for line in map(str.strip, html.splitlines()) if line)
-    return board.version, Frame(mark_of(board), lines.encode())
-
-
 Known = dict[Topic, tuple[int | None, int]]  # the team's version and the period that a topic's frame is of
 Deliver = Callable[[Topic, int, int, Frame | None], object]
 
@@ -141,14 +84,14 @@ Deliver = Callable[[Topic, int, int, Frame | None], object]
 def look(known: Known, *, now: datetime, deliver: Deliver) -> None:
     """Deliver a frame for each topic whose team moved, then for boards that only grew older, as far as time allows. One
     statement when nothing moved."""
-    versions = dict(moves.rows(VERSIONS, [list({topic.team_id for topic in known})]))
+    versions = frames.versions({topic.team_id for topic in known})
     moved = [topic for topic, (version, _) in known.items() if versions.get(topic.team_id, version) != version]
     aged = [topic for topic, (_, period) in known.items() if topic not in moved and period != period_of(now)]
     _look_at_bins([topic for topic in moved if isinstance(topic, BinTopic)], versions, now=now, deliver=deliver)
-    for board in (topic for topic in moved if isinstance(topic, BoardTopic)):
+    for board in (topic for topic in moved if not isinstance(topic, BinTopic)):
         deliver(board, *_drawn(board, version=versions[board.team_id], now=now))
     until = time.monotonic() + RENDER_AT_ONCE
-    for board in (topic for topic in aged if isinstance(topic, BoardTopic) and topic.team_id in versions):
+    for board in (topic for topic in aged if not isinstance(topic, BinTopic) and topic.team_id in versions):
         deliver(board, *_drawn(board, version=versions[board.team_id], now=now))
         if time.monotonic() > until:
             return
@@ -163,15 +106,15 @@ def _look_at_bins(bins: list[BinTopic], versions: dict[int, int], *, now: dateti
         deliver(topic, versions[topic.team_id], period_of(now), frame)
 
 
-def _drawn(topic: BoardTopic, *, version: int, now: datetime) -> tuple[int, int, Frame | None]:
+def _drawn(topic: BoardTopic | OfficeTopic, *, version: int, now: datetime) -> tuple[int, int, Frame | None]:
     """A board that cannot be drawn must not keep the others from being drawn."""
     frame = None
     try:
-        version, frame = render_board(topic, now=now)
+        version, frame = render(topic, now=now)
     except DatabaseError:
         raise
     except Exception:
-        logger.exception("The board of team %s cannot be drawn.", topic.team_id)
+        logger.exception("The board cannot be drawn: %s", topic)
     return version, period_of(now), frame
 
 
@@ -231,7 +174,11 @@ class Hub:
         loop = asyncio.get_running_loop()
         while self.channels and not self.is_stopping:
             began = loop.time()
-            known: Known = {topic: (channel.version, channel.period) for topic, channel in self.channels.items()}
+            known: Known = {
+                topic: (channel.version, channel.period)
+                for topic, channel in self.channels.items()
+                if channel.rests_until <= began
+            }
             answered = await loop.run_in_executor(self._thread, _look_or_close, known, self._deliver_from(loop))
             await asyncio.sleep(began + LOOK_EVERY - loop.time() if answered else LOOK_AGAIN)
 
@@ -241,6 +188,11 @@ class Hub:
     def _deliver(self, topic: Topic, version: int, period: int, frame: Frame | None) -> None:
         if channel := self.channels.get(topic):
             channel.show(version, period, frame)
+            if isinstance(topic, OfficeTopic):
+                size = len(frame.lines) if frame else 0
+                channel.rests_until = asyncio.get_running_loop().time() + max(
+                    OFFICE_RESTS, size * OFFICE_RESTS_PER_BYTE
+                )
 
 
 def _look_or_close(known: Known, deliver: Deliver) -> bool:
@@ -278,6 +230,11 @@ class Visit:
     headers: dict[str, str]
 
     @property
+    def language(self) -> str:
+        asked = self.query.get("lang", "")
+        return asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+    @property
     def seen(self) -> str:
         return self.headers.get("last-event-id") or self.query.get("seen", "")
 
@@ -299,6 +256,8 @@ def admit(visit: Visit) -> Answer:
     match visit.path:
         case ["board", slug]:
             return _admit_to_board(visit, slug)
+        case ["office"]:
+            return _admit_to_office(visit)
         case ["bin"]:
             return _admit_to_bin(visit)
     return 404
@@ -315,8 +274,19 @@ def _admit_to_board(visit: Visit, slug: str) -> Answer:
         return 403
     elif queue is None:
         return 404
-    language = visit.query.get("lang", "")
-    return BoardTopic(queue.team_id, language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+    return BoardTopic(queue.team_id, visit.language)
+
+
+def _admit_to_office(visit: Visit) -> Answer:
+    if "wall" in visit.query:
+        if not rights.opens_office_wall(visit.query["wall"]):
+            return 404
+        return OfficeTopic(visit.language, lends=False)
+    if (person := _person(visit)) is None:
+        return 401
+    if not rights.may_see_boards(person):
+        return 403
+    return OfficeTopic(visit.language, lends=rights.may_lend_at_all(person))
 
 
 def _admit_to_bin(visit: Visit) -> Answer:

@@ -3,6 +3,7 @@ everybody who can passed them back. One statement, with counts that end at a hun
 it costs the same at any length of the queue.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,3 +106,11 @@ def added(before: Collection[Orphans], after: Collection[Orphans]) -> tuple[Orph
         return was is None or each.number > was.number or each.is_missing > was.is_missing
 
     return tuple(each for each in after if is_worse(each))
+
+
+def orphans_by_team(teams: Collection[int], *, now: datetime) -> dict[int, int]:
+    """How many there are in each of these teams that has any; a hundred of a type are the most that count."""
+    found: Counter[int] = Counter()
+    for each in orphans(teams, now=now):
+        found[each.team_id] += each.number
+    return dict(found)

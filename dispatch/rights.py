@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import Attachment, FileType, HelpCall, Import, Loan, Queue
+from dispatch.models import Attachment, FileType, HelpCall, Import, Loan, OfficeWall, Queue
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -44,6 +44,15 @@ def may_share_wall(person: Worker, team: Team) -> bool:
     return person.has_role(Role.MANAGER) or leads(person, team)
 
 
+def may_share_office_wall(person: Worker) -> bool:
+    """The wall link of the office shows all teams without a sign-in: for who answers for all of them, or gives out a new one."""
+    return person.has_role(Role.MANAGER) or may_renew_office_wall(person)
+
+
+def may_renew_office_wall(person: Worker) -> bool:
+    return person.has_role(Role.ADMINISTRATOR)
+
+
 def leads(person: Worker, team: Team) -> bool:
     """Who answers for the team's day: says who is here and who is not, and plans absences."""
     return person.has_role(Role.LEADER) and any(led.pk == team.pk for led in person.leads.all())
@@ -57,6 +66,11 @@ def looks_after(person: Worker, worker: Worker) -> bool:
 def may_lend(person: Worker, home: Team) -> bool:
     """Who answers for a team lends its people; a manager lends anybody's."""
     return person.has_role(Role.MANAGER) or leads(person, home)
+
+
+def may_lend_at_all(person: Worker) -> bool:
+    """Whether there is anybody whom this person may lend."""
+    return person.has_role(Role.MANAGER) or (person.has_role(Role.LEADER) and person.leads.exists())
 
 
 def may_ask_for_people(person: Worker, host: Team) -> bool:
@@ -147,10 +161,16 @@ def opens_wall(queue: Queue, secret: str) -> bool:
     return secrets.compare_digest(secret.encode(), queue.wall_secret.encode())
 
 
+def opens_office_wall(secret: str) -> bool:
+    """The same for the wall of the office."""
+    wall = OfficeWall.objects.first()
+    return wall is not None and secrets.compare_digest(secret.encode(), wall.secret.encode())
+
+
 def home_of(person: Worker) -> str:
     """The page where this person's day happens; with several roles, the one with the widest view."""
     if person.has_role(Role.MANAGER):
-        return reverse("boards")
+        return reverse("office")
     if person.has_role(Role.LEADER) and (team := person.leads.first()):
         return reverse("board", args=[team.slug])
     if may_work_a_bin(person):
@@ -159,7 +179,7 @@ def home_of(person: Worker) -> str:
         return reverse("intake")
     if has_own_page(person) and not person.is_staff:
         return reverse("bin")
-    return reverse("admin:index") if person.is_staff else reverse("boards")
+    return reverse("admin:index") if person.is_staff else reverse("office")
 
 
 def only(

@@ -4,64 +4,68 @@ The tallies hold how many files wait by the quarter of an hour of their promise,
 slots were empty while work for them waited, by the quarter in which that happened. Days are those of the team's calendar.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from dispatch import moves
 from dispatch.calendars import Calendar
 from dispatch.models import Queue
 from dispatch.prepared import Statement
+from dispatch.usual import midnight
 
-USUAL_WEEKS = 6
 PACE_DAYS = 10
 QUARTER = 900  # seconds
-MIDNIGHT = time(0)
 
 # The quarter that is going on holds promises that are past and promises to come. The latter are looked up in the index of waiting
 # files and taken away: they are few, because promises are due at round times, and those open a quarter.
-DAY = Statement("""
-WITH waiting AS (
+DAYS = Statement("""
+SELECT day.team_id, waiting.number, due_by_now - still_to_come.number, due_before_today, due_today, due_next, logged, done,
+    right_first_time, empty, late, received_at, due_at
+FROM unnest(%(teams)s::bigint[], %(now)s::timestamptz[], %(quarter)s::timestamptz[], %(next_quarter)s::timestamptz[],
+    %(today)s::timestamptz[], %(tomorrow)s::timestamptz[], %(after_next)s::timestamptz[]
+) AS day(team_id, now, quarter, next_quarter, today, tomorrow, after_next)
+CROSS JOIN LATERAL (
     SELECT coalesce(sum(count), 0) AS number,
-        coalesce(sum(count) FILTER (WHERE quarter_at <= %(quarter)s), 0) AS due_by_now,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(today)s), 0) AS due_before_today,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(tomorrow)s), 0) AS due_today,
-        coalesce(sum(count) FILTER (WHERE quarter_at < %(after_next)s), 0) AS due_next
-    FROM dispatch_tally WHERE team_id = %(team)s AND kind = 'waiting'
-), today AS (
+        coalesce(sum(count) FILTER (WHERE quarter_at <= day.quarter), 0) AS due_by_now,
+        coalesce(sum(count) FILTER (WHERE quarter_at < day.today), 0) AS due_before_today,
+        coalesce(sum(count) FILTER (WHERE quarter_at < day.tomorrow), 0) AS due_today,
+        coalesce(sum(count) FILTER (WHERE quarter_at < day.after_next), 0) AS due_next
+    FROM dispatch_tally t WHERE t.team_id = day.team_id AND kind = 'waiting'
+) waiting CROSS JOIN LATERAL (
     SELECT coalesce(sum(count) FILTER (WHERE kind = 'logged'), 0) AS logged,
         coalesce(sum(count) FILTER (WHERE kind = 'done'), 0) AS done,
         coalesce(sum(count) FILTER (WHERE kind = 'right'), 0) AS right_first_time,
         coalesce(sum(count) FILTER (WHERE kind = 'empty'), 0) AS empty,
         coalesce(sum(count) FILTER (WHERE kind = 'late'), 0) AS late
-    FROM dispatch_tally
-    WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right', 'empty', 'late') AND quarter_at >= %(today)s
-), still_to_come AS (
-    SELECT count(*) AS number FROM dispatch_file
-    WHERE team_id = %(team)s AND state = 'waiting' AND due_at >= %(now)s AND due_at < %(next_quarter)s
-), oldest AS (
-    SELECT received_at, due_at FROM dispatch_file WHERE team_id = %(team)s AND state = 'waiting' ORDER BY received_at LIMIT 1
-)
-SELECT waiting.number, due_by_now - still_to_come.number, due_before_today, due_today, due_next, logged, done, right_first_time,
-    empty, late, received_at, due_at
-FROM waiting CROSS JOIN today CROSS JOIN still_to_come LEFT JOIN oldest ON TRUE
+    FROM dispatch_tally t
+    WHERE t.team_id = day.team_id AND kind IN ('logged', 'done', 'right', 'empty', 'late') AND quarter_at >= day.today
+) today CROSS JOIN LATERAL (
+    SELECT count(*) AS number FROM dispatch_file f
+    WHERE f.team_id = day.team_id AND state = 'waiting' AND f.due_at >= day.now AND f.due_at < day.next_quarter
+) still_to_come LEFT JOIN LATERAL (
+    SELECT received_at, due_at FROM dispatch_file f
+    WHERE f.team_id = day.team_id AND state = 'waiting' ORDER BY received_at LIMIT 1
+) oldest ON TRUE
 """)
 
 WAITING = "SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%s) AND kind = 'waiting' GROUP BY team_id"
 
-# Past periods: what came in by this time of day, what was done in all. A quarter that `until` cuts counts in part. Periods from
-# before the first record of their kind say nothing and are left out.
-PAST = Statement("""
-SELECT period.team_id, period.kind,
-    coalesce(sum(t.count * least(1, extract(epoch FROM period.until - t.quarter_at) / 900)), 0)
-FROM unnest(%(teams)s::bigint[], %(kinds)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    AS period(team_id, kind, since, until)
-LEFT JOIN dispatch_tally t ON t.team_id = period.team_id AND t.kind = period.kind
-    AND t.quarter_at >= period.since AND t.quarter_at < period.until
-WHERE period.until > (SELECT min(quarter_at) FROM dispatch_tally WHERE team_id = period.team_id AND kind = period.kind)
-GROUP BY period.team_id, period.kind, period.since
+# Days from before the first file was done say nothing and are left out.
+PACES = Statement("""
+WITH day AS (
+    SELECT day.* FROM unnest(%(teams)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[]) AS day(team_id, since, until)
+), began AS (
+    SELECT each.team_id, (SELECT min(quarter_at) FROM dispatch_tally t WHERE t.team_id = each.team_id AND t.kind = 'done') AS at
+    FROM (SELECT DISTINCT team_id FROM day) each
+)
+SELECT team_id, avg(done.number)::float
+FROM day JOIN began USING (team_id) CROSS JOIN LATERAL (
+    SELECT coalesce(sum(t.count), 0) AS number FROM dispatch_tally t
+    WHERE t.team_id = day.team_id AND t.kind = 'done' AND t.quarter_at >= day.since AND t.quarter_at < day.until
+) done WHERE began.at < day.until GROUP BY team_id
 """)
 
 
@@ -82,28 +86,33 @@ class Day(NamedTuple):
     oldest_due_at: datetime | None
 
 
-class Period(NamedTuple):
-    team_id: int
-    kind: str
-    since: datetime
-    until: datetime
-
-
 def day(queue: Queue, *, now: datetime) -> Day:
     """One statement. `now` is in the zone of the calendar."""
-    calendar = queue.calendar.hours()
-    today = now.date()
-    quarter = now.timestamp() // QUARTER * QUARTER
-    parameters = {
-        "team": queue.team_id,
-        "now": now,
-        "quarter": datetime.fromtimestamp(quarter, tz=now.tzinfo),
-        "next_quarter": datetime.fromtimestamp(quarter + QUARTER, tz=now.tzinfo),
-        "today": _midnight(today, calendar),
-        "tomorrow": _midnight(today + timedelta(1), calendar),
-        "after_next": _midnight(calendar.next_working_day(today) + timedelta(1), calendar),
+    return days({queue.team_id: queue.calendar.hours()}, now=now)[queue.team_id]
+
+
+def days(calendars: Mapping[int, Calendar], *, now: datetime) -> dict[int, Day]:
+    """By team, in one statement for all."""
+    bounds = {
+        calendar: _bounds(calendar, now=now.astimezone(ZoneInfo(calendar.zone))) for calendar in set(calendars.values())
     }
-    return Day(*DAY.rows(**parameters)[0])
+    asked = [(team_id, *bounds[calendar]) for team_id, calendar in calendars.items()]
+    columns = [list(column) for column in zip(*asked, strict=True)] or [[] for _ in range(7)]
+    names = ("teams", "now", "quarter", "next_quarter", "today", "tomorrow", "after_next")
+    return {team_id: Day(*row) for team_id, *row in DAYS.rows(**dict(zip(names, columns, strict=True)))}
+
+
+def _bounds(calendar: Calendar, *, now: datetime) -> tuple[datetime, ...]:
+    """As DAYS asks for them: now, this quarter, the next one, today, tomorrow, and the day after the next working day."""
+    today, quarter = now.date(), now.timestamp() // QUARTER * QUARTER
+    return (
+        now,
+        datetime.fromtimestamp(quarter, tz=now.tzinfo),
+        datetime.fromtimestamp(quarter + QUARTER, tz=now.tzinfo),
+        midnight(today, calendar),
+        midnight(today + timedelta(1), calendar),
+        midnight(calendar.next_working_day(today) + timedelta(1), calendar),
+    )
 
 
 def waiting(queues: Iterable[Queue]) -> dict[int, int]:
@@ -111,37 +120,16 @@ def waiting(queues: Iterable[Queue]) -> dict[int, int]:
     return dict(moves.rows(WAITING, [[queue.team_id for queue in queues]]))
 
 
-def usual_by_now(queue: Queue, *, now: datetime) -> list[Period]:
-    """The last six such weekdays that were worked, up to this time of day: what usually came in by now."""
-    calendar = queue.calendar.hours()
-    worked = (each for weeks in range(1, 11) if calendar.is_working_day(each := now.date() - timedelta(weeks=weeks)))
-    return [
-        Period(queue.team_id, "logged", _midnight(each, calendar), calendar.instant(each, now.time()))
-        for each in islice(worked, USUAL_WEEKS)
-    ]
+def paces(calendars: Mapping[int, Calendar], *, now: datetime) -> dict[int, float]:
+    """Files done a working day, over the last ten of them, by team; one statement. Without any record there is none."""
+    worked = {calendar: _last_days(calendar, now=now) for calendar in set(calendars.values())}
+    periods = [(team_id, *each) for team_id, calendar in calendars.items() for each in worked[calendar]]
+    teams, since, until = [list(column) for column in zip(*periods, strict=True)] or [[], [], []]
+    return {team_id: float(mean) for team_id, mean in PACES.rows(teams=teams, since=since, until=until)}
 
 
-def pace(queue: Queue, *, now: datetime) -> list[Period]:
-    """The last ten working days, whole: how many files are done in a day."""
-    calendar = queue.calendar.hours()
+def _last_days(calendar: Calendar, *, now: datetime) -> list[tuple[datetime, datetime]]:
+    """Working days before today, whole."""
     today = calendar.local_day(now)
     worked = (each for back in range(1, 60) if calendar.is_working_day(each := today - timedelta(back)))
-    return [
-        Period(queue.team_id, "done", _midnight(each, calendar), _midnight(each + timedelta(1), calendar))
-        for each in islice(worked, PACE_DAYS)
-    ]
-
-
-def means(periods: Iterable[Period]) -> dict[tuple[int, str], float]:
-    """The mean count over the periods, by team and kind; one statement. Without any record there is none."""
-    counts: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    teams, kinds, since, until = (
-        map(list, zip(*periods, strict=True)) if (periods := tuple(periods)) else ([], [], [], [])
-    )
-    for team_id, kind, count in PAST.rows(teams=teams, kinds=kinds, since=since, until=until):
-        counts[team_id, kind].append(float(count))
-    return {key: sum(numbers) / len(numbers) for key, numbers in counts.items()}
-
-
-def _midnight(day: date, calendar: Calendar) -> datetime:
-    return calendar.instant(day, MIDNIGHT)
+    return [(midnight(each, calendar), midnight(each + timedelta(1), calendar)) for each in islice(worked, PACE_DAYS)]

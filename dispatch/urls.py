@@ -12,6 +12,7 @@ from dispatch.views import (
     intake,
     lend,
     loans,
+    office,
     preferences,
     presence,
     scan,
@@ -20,7 +21,9 @@ from dispatch.views import (
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("board/", board.boards, name="boards"),
+    path("office/", office.office, name="office"),
+    path("office/wall/", office.renew_wall, name="renew_office_wall"),
+    path("board/", office.boards, name="boards"),
     path("board/<slug:team>/", board.board, name="board"),
     path("board/<slug:team>/acts/", acts.strip, name="board_acts"),
     path("board/<slug:team>/undo/", acts.undo_act, name="board_undo"),

@@ -4,7 +4,7 @@
 const SILENT_AFTER = 100_000; // ms; a board is sent every minute at least, because its clock goes on
 const SETTLED_AFTER = 30_000; // ms a page was open before it loads itself anew, so that two builds side by side do no harm
 
-const buildShown = () => document.getElementById("board")?.dataset.build;
+const buildShown = () => document.querySelector("[data-build]")?.dataset.build;
 const buildLoaded = buildShown();
 let connection = null;
 let heardAt = Date.now();
@@ -85,6 +85,10 @@ function worries() {
     found.set(bin.id, `${words(bin.querySelector(".bin-name"))}: ${words(bin.querySelector(".alarm"))}`);
   }
   for (const banner of document.querySelectorAll("#watch .help-banner")) found.set(banner.id, words(banner));
+  for (const row of document.querySelectorAll("#office .is-worried")) {
+    const marks = [...row.querySelectorAll(".bad, .worry")].map(words);
+    found.set(row.id, `${words(row.querySelector("th > a"))}: ${marks.join(", ")}`);
+  }
   return found;
 }
 

@@ -43,6 +43,14 @@ def _no_language_stays() -> Iterator[None]:
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_kept_of_the_office() -> Iterator[None]:
+    """The office board keeps what it knows of teams, and the next test has others."""
+    yield
+    if office := sys.modules.get("dispatch.office"):
+        office.forget()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
     """The processes that run the tests inherit neither folder nor settings of this one, which only hands them out."""

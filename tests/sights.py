@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
 from dispatch import absences, andon, attachments, flow, importing, loans, shelf
-from dispatch.models import File, HelpCall, Import, Queue, Slot, State
-from skills.models import Role, Team, Worker
+from dispatch.models import File, HelpCall, Import, Notice, OfficeWall, Queue, Slot, State
+from skills.models import Role, Skill, Team, Worker
 from tests import office, outages
 from tests.servers import Run
 
@@ -174,6 +174,8 @@ def _outages(run: Run) -> list[Sight]:
 def _boards(team: Team) -> list[Sight]:
     Team.objects.create(name="Recoveries", slug="recoveries")
     quiet = office.team(LONG)
+    wall, _is_new = OfficeWall.objects.get_or_create(pk=1)
+    _asks_for_help(quiet)
     office.worker("Bartholomew Featherstone", quiet)
     bin_of = f"/board/{team.slug}/bin"
     away = Worker.objects.filter(team=team, is_present=False, roles__contains=["worker"])[0]
@@ -184,11 +186,27 @@ def _boards(team: Team) -> list[Sight]:
         Sight("board-ending-a-call", "leader", f"/board/{team.slug}/", opens=".help-acts summary"),
         Sight("board-quiet", "manager", f"/board/{quiet.slug}/"),
         Sight("board-without-queue", "manager", "/board/recoveries/"),
-        Sight("boards", "manager", "/board/"),
+        Sight("office", "manager", "/office/"),
+        Sight("office-as-worker", "worker", "/office/"),
+        Sight("office-explained", "admin", "/office/", opens=".worked-out summary"),
+        Sight("office-wall", "", f"/office/?wall={wall.secret}"),
         Sight("bin-of", "leader", f"{bin_of}/worker/"),
         Sight("bin-of-away", "leader", f"{bin_of}/{away.username}/"),
         Sight("bin-of-refused", "leader", f"{bin_of}/worker/", 422, sends="form[action$='/absences/']", typed=early),
     ]
+
+
+def _asks_for_help(team: Team) -> None:
+    Notice.objects.create(
+        team=team,
+        kind=Notice.Kind.ASK,
+        people=2,
+        skill=Skill.objects.first(),
+        reason="A large treaty settlement came in at once, with documents in four languages, and two of us are ill",
+        by=Worker.objects.get(username="manager"),
+        at=timezone.now(),
+        until=timezone.now() + timedelta(hours=3),
+    )
 
 
 def _bins() -> list[Sight]:

@@ -27,7 +27,7 @@ LEADER, OTHER_LEADER, MANAGER, ADMINISTRATOR = "leader", "other leader", "manage
 WALL = "wall link"
 ROLES = (STRANGER, ASSISTANT, WORKER, TEACHER, LEADER, OTHER_LEADER, MANAGER, ADMINISTRATOR, WALL)
 
-LIVE = ("/live/board/<team>/", "/live/bin/")  # beside Django, see `dispatch.live`
+LIVE = ("/live/board/<team>/", "/live/office/", "/live/bin/")  # beside Django, see `dispatch.live`
 ADMIN = "/admin/"
 
 Given = dict[str, Any]

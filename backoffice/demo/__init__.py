@@ -1,4 +1,4 @@
-"""The demo office: three teams and thirty people with six weeks behind them, at work right now, whenever that is.
+"""The demo office: three teams, a front desk and thirty people with six weeks behind them, at work right now, whenever that is.
 
 `place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `outside` and `story` say
 what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, and
@@ -53,7 +53,7 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         books.write(office, past)
         loans.lend(office, now=now)
     return Made(
-        teams=len(office.teams),
+        teams=Team.objects.count(),
         people=len(office.people),
         files=len(past.files),
         place=calendar.name,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0015_loans'),
+        ('dispatch', '0017_office_wall'),
         ('skills', '0004_works_in_and_levels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

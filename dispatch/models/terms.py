@@ -159,6 +159,21 @@ class Queue(models.Model):
         return str(self.team)
 
 
+class OfficeWall(models.Model):
+    """The wall link of the office board, which no team has: one row, which the database insists on."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    secret = models.CharField(max_length=64, default=new_secret)
+
+    class Meta:
+        verbose_name = _("wall link of the office")
+        verbose_name_plural = _("wall link of the office")
+        constraints: ClassVar = [models.CheckConstraint(name="one_wall_of_the_office", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)
+
+
 class QueueMissing(LookupError):
     """A team without a central queue: nothing can be logged, moved or promised in it."""
 

@@ -37,7 +37,7 @@ def _links(person: Worker) -> list[tuple[str, str]]:
     if rights.may_see_files(person):
         links.append((reverse("search"), _("Search")))
     if rights.may_see_boards(person):
-        links.append((reverse("boards"), _("All boards")))
+        links.append((reverse("office"), _("Office")))
     if rights.may_see_loans(person):
         links.append((reverse("lend"), _("Lend")))
     if rights.may_log_files(person):

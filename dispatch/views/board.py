@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import andon, live, rights
-from dispatch.boards import all_teams, board_of
+from dispatch import andon, frames, rights
+from dispatch.boards import board_of
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from skills.models import Team, Worker
@@ -56,14 +56,6 @@ NOTHING_TOLD = Told()
 QUEUES = Queue.objects.select_related("team", "calendar__current")
 
 
-@rights.only(rights.may_see_boards)
-@never_cache
-@require_safe
-def boards(request: HttpRequest) -> HttpResponse:
-    """All teams, a line each."""
-    return render(request, "dispatch/boards.html", {"lines": all_teams(now=timezone.now())})
-
-
 @login_not_required  # the secret of the wall link stands for a sign-in; without one, the rule below holds
 @never_cache
 @require_safe
@@ -97,9 +89,11 @@ def _page(request: HttpRequest, queue: Queue, *, wall: str = "", told: Told = NO
     team = queue.team
     board = board_of(queue, now=timezone.now())
     context = {
-        **live.board_context(board),
+        **frames.board_context(board),
         "wall": wall,
-        "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
+        "stream_url": with_words(
+            f"/live/board/{team.slug}/", lang=get_language(), seen=frames.mark_of(board), wall=wall
+        ),
         "acts": _acts(person, queue, calls=board.help_calls, now=board.now) if person else None,
         "wall_url": _wall_url(person, queue) if person else "",
         "team": team,
@@ -135,10 +129,11 @@ def _wall_url(person: Worker, queue: Queue) -> str:
     """Empty for whoever may not hand it out."""
     if not rights.may_share_wall(person, queue.team):
         return ""
-    return _with(reverse("board", args=[queue.team.slug]), wall=queue.wall_secret)
+    return with_words(reverse("board", args=[queue.team.slug]), wall=queue.wall_secret)
 
 
-def _with(path: str, **words: str | None) -> str:
+def with_words(path: str, **words: str | None) -> str:
+    """An address with these in it, but for empty ones."""
     query = QueryDict(mutable=True)
     query.update({name: word for name, word in words.items() if word})
     return f"{path}?{query.urlencode()}"

@@ -250,6 +250,14 @@ def test_working_time_added_is_what_waiting_minute_by_minute_gives(
 
 
 @settings(max_examples=60, deadline=None)
+@given(calendars(), instants(), st.integers(0, 1440))
+def test_what_began_before_going_back_has_taken_longer(calendar: Calendar, end: datetime, minutes: int) -> None:
+    since = calendar.go_back(end, minutes * MINUTE)
+    assert calendar.working_time_between(since, end) <= minutes * MINUTE
+    assert calendar.working_time_between(since - MINUTE, end) > minutes * MINUTE
+
+
+@settings(max_examples=60, deadline=None)
 @given(calendars(), st.dates(date(2016, 1, 1), date(2026, 12, 31)), st.integers(0, 400), st.integers(0, 60))
 def test_working_days_are_what_counting_day_by_day_gives(
     calendar: Calendar, day: date, length: int, number: int

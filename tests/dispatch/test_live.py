@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dispatch import flow, live
+from dispatch import flow, frames, live
 from dispatch.models import Queue, Slot
 from dispatch.refill import refill
 from skills.models import Worker
@@ -136,9 +136,9 @@ def log(claim, number=1):
 
 @contextmanager
 def renderings(monkeypatch):
-    made, render = [], live.render_board
+    made, render = [], live.render
     with monkeypatch.context() as patch:
-        patch.setattr(live, "render_board", lambda topic, *, now: made.append(topic) or render(topic, now=now))
+        patch.setattr(live, "render", lambda topic, *, now: made.append(topic) or render(topic, now=now))
         yield made
 
 
@@ -146,7 +146,7 @@ def renderings(monkeypatch):
 
 
 def test_a_change_is_rendered_once_and_on_every_board_within_a_second(visit, team, claim, manager, monkeypatch):
-    monkeypatch.setattr(live, "RENDER_EVERY", 3600)
+    monkeypatch.setattr(frames, "RENDER_EVERY", 3600)
     office.worker("Ada", team)
     readers = [visit("/live/board/settlements/", person=manager), visit(wall(team)), visit(wall(team, lang="en"))]
     assert len({reader.board() for reader in readers}) == 1
@@ -164,7 +164,7 @@ def test_a_change_is_rendered_once_and_on_every_board_within_a_second(visit, tea
 
 
 def test_a_reader_who_comes_back_gets_only_what_they_missed(visit, team, claim, monkeypatch):
-    monkeypatch.setattr(live, "RENDER_EVERY", 3600)
+    monkeypatch.setattr(frames, "RENDER_EVERY", 3600)
     first = visit(wall(team))
     mark = first.board().splitlines()[0].removeprefix("id: ")
     back, page = visit(wall(team), last_event_id=mark), visit(wall(team, seen=mark))
@@ -177,7 +177,7 @@ def test_a_reader_who_comes_back_gets_only_what_they_missed(visit, team, claim, 
 
 
 def test_the_page_knows_the_mark_of_what_it_shows(visit, team, manager, monkeypatch):
-    monkeypatch.setattr(live, "RENDER_EVERY", 3600)
+    monkeypatch.setattr(frames, "RENDER_EVERY", 3600)
     client = Client()
     client.force_login(manager)
     page = client.get("/board/settlements/")
@@ -207,7 +207,7 @@ def test_boards_are_rendered_in_the_language_asked_for(visit, team, monkeypatch)
 
 
 def test_ages_go_on_without_a_change(visit, team, claim, monkeypatch):
-    monkeypatch.setattr(live, "RENDER_EVERY", 1)
+    monkeypatch.setattr(frames, "RENDER_EVERY", 1)
     clock = iter(range(10**6))
     monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() + next(clock) * office.timedelta(minutes=1))
     reader = visit(wall(team))
@@ -215,11 +215,11 @@ def test_ages_go_on_without_a_change(visit, team, claim, monkeypatch):
 
 
 def test_one_statement_when_nothing_moved(team, monkeypatch):
-    topics = [live.BoardTopic(office.team(f"Team {number}").pk, "en") for number in range(5)]
-    topics.append(live.BinTopic(team.pk, office.worker("Ada", team).pk))
+    topics = [frames.BoardTopic(office.team(f"Team {number}").pk, "en") for number in range(5)]
+    topics.append(frames.BinTopic(team.pk, office.worker("Ada", team).pk))
     versions = dict(Queue.objects.values_list("team", "version"))
     now = timezone.now()
-    known = {topic: (versions[topic.team_id], live.period_of(now)) for topic in topics}
+    known = {topic: (versions[topic.team_id], frames.period_of(now)) for topic in topics}
     found = []
     with CaptureQueriesContext(connection) as asked:
         live.look(known, now=now, deliver=lambda *each: found.append(each))

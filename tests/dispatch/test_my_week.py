@@ -136,7 +136,7 @@ def test_no_other_role_gets_it_by_any_page(people, team):
     pages = [
         f"/board/{team.slug}/",
         f"/board/{team.slug}/bin/{ada.username}/",
-        "/board/",
+        "/office/",
         f"/admin/skills/worker/{ada.pk}/change/",
     ]
     pages += [

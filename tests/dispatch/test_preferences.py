@@ -38,7 +38,7 @@ def test_what_one_chose_holds_on_every_page(client, ada):
     answer = client.post("/preferences/", CHOSEN)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/preferences/")
     assert chosen(ada) == ("fr", "dark", True, "Asia/Tokyo")
-    for path in ("/preferences/", "/bin/", "/board/", "/board/settlements/", "/nowhere/"):
+    for path in ("/preferences/", "/bin/", "/office/", "/board/settlements/", "/nowhere/"):
         tag = html_tag(client, path)
         assert 'lang="fr"' in tag, path
         assert 'data-theme="dark"' in tag, path

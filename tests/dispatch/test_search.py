@@ -338,7 +338,7 @@ def test_who_typed_a_whole_reference_made_no_slip(page, claim):
 
 
 def test_every_page_has_the_field_or_the_link(page):
-    answer = page.get("/board/").content.decode()
+    answer = page.get("/office/").content.decode()
     assert 'action="/search/"' in answer
     assert '<a href="/search/">' in answer
 

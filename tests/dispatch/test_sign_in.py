@@ -27,7 +27,7 @@ def sign_in(client: Client, name: str, password: str = "secret", *, to: str = ""
         (Role.WORKER, "/bin/"),
         (Role.ASSISTANT, "/intake/"),
         (Role.LEADER, "/board/settlements/"),
-        (Role.MANAGER, "/board/"),
+        (Role.MANAGER, "/office/"),
         (Role.ADMINISTRATOR, "/admin/"),
     ],
 )
@@ -91,7 +91,7 @@ def test_the_header_offers_only_what_this_person_may(client, team):
     seen = {}
     for role in (Role.WORKER, Role.ASSISTANT):
         client.force_login(office.person(role.label, role, team=team))
-        seen[role] = re.findall(r'<a href="(/[^"]*)"', client.get("/board/").content.decode())
+        seen[role] = re.findall(r'<a href="(/[^"]*)"', client.get("/office/").content.decode())
     assert "/bin/" in seen[Role.WORKER]
     assert "/intake/" not in seen[Role.WORKER]
     assert "/intake/" in seen[Role.ASSISTANT]
@@ -118,7 +118,7 @@ def test_a_fault_page_needs_nothing_and_goes_away_by_itself():
 
 def test_the_page_one_is_on_is_its_title_and_no_link(client, team):
     client.force_login(office.person("Lea", Role.LEADER, Role.WORKER, Role.ASSISTANT, team=team, leads=team))
-    pages = {"/bin/", "/board/settlements/", "/board/", "/intake/", "/scan/", "/search/"}
+    pages = {"/bin/", "/board/settlements/", "/office/", "/intake/", "/scan/", "/search/"}
     for page in pages:
         bar = re.search(r"<nav.*?</nav>", client.get(page).content.decode(), re.DOTALL)
         assert set(re.findall(r'href="([^"]+)"', bar[0])) == pages - {page}

@@ -85,7 +85,7 @@ def test_the_first_stop_of_every_page_leads_past_the_header(visit: Visitors, at_
     cast, _references = at_work(at_hand, files=3)
     page = visit.signed_in(cast.leader)
     hands = Hands(page)
-    for path in (cast.board, "/board/", "/search/", "/preferences/", "/intake/"):
+    for path in (cast.board, "/office/", "/search/", "/preferences/", "/intake/"):
         page.goto(path)
         page.evaluate("document.activeElement.blur()")  # of the field where the cursor waits on some pages
         page.locator("body").evaluate(
@@ -280,8 +280,8 @@ def test_a_manager_looks_at_every_team_and_finds_a_file(visit: Visitors, at_hand
     hands.go(cast.team.name)
     page.wait_for_url(f"**{cast.board}")
     page.wait_for_selector(LIVE)
-    hands.go("All boards")
-    page.wait_for_url("**/board/")
+    hands.go("Office")
+    page.wait_for_url("**/office/")
     hands.press("/")
     hands.stands("Search files")
     hands.type(references[0])

@@ -127,10 +127,10 @@ def test_a_leader_reads_the_board_and_puts_it_on_the_wall(visit: Visitors, at_ha
     expect(wall).to_have_url(at("/sign-in/"))
 
 
-def test_a_manager_goes_from_all_boards_to_one(visit: Visitors) -> None:
+def test_a_manager_goes_from_the_office_to_one_board(visit: Visitors) -> None:
     cast = new_cast()
     page = visit.signed_in(cast.manager)
-    expect(page).to_have_url(at("/board/"))
+    expect(page).to_have_url(at("/office/"))
     page.get_by_role("link", name=cast.team.name, exact=True).click()
     expect(page).to_have_url(at(cast.board))
     expect(page.get_by_role("heading", name=cast.team.name)).to_be_visible()
