@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -214,10 +215,27 @@ def test_ages_go_on_without_a_change(visit, team, claim, monkeypatch):
     assert reader.board() != reader.event() != reader.event()
 
 
+def test_the_office_follows_every_team_and_is_drawn_once_a_second_at_most(visit, team, claim, manager, monkeypatch):
+    other = office.file_type("Letter", office.team("Other"))
+    reader = visit("/live/office/", person=manager)
+    reader.board()
+    with renderings(monkeypatch) as made:
+        began = time.monotonic()
+        for _ in range(3):
+            log(claim)
+            log(other, 2)
+            time.sleep(0.2)
+        while not {"<b>3</b>", "<b>6</b>"} <= set(re.findall(r"<b>\d+</b>", reader.event())):
+            pass
+        assert len(made) <= 1 + (time.monotonic() - began) / live.OFFICE_RESTS
+
+
 def test_one_statement_when_nothing_moved(team, monkeypatch):
     topics = [frames.BoardTopic(office.team(f"Team {number}").pk, "en") for number in range(5)]
     topics.append(frames.BinTopic(team.pk, office.worker("Ada", team).pk))
+    topics.append(frames.OfficeTopic("en", lends=False))
     versions = dict(Queue.objects.values_list("team", "version"))
+    versions[frames.OFFICE] = sum(versions.values())
     now = timezone.now()
     known = {topic: (versions[topic.team_id], frames.period_of(now)) for topic in topics}
     found = []
@@ -252,6 +270,8 @@ def test_whoever_may_not_look_is_told_so(visit, team, manager):
     assert visit("/live/board/settlements/").status == 401
     assert visit("/live/board/settlements/", session="made-up").status == 401
     assert visit("/live/bin/").status == 401
+    assert visit("/live/office/").status == 401
+    assert visit(f"/live/office/?wall={quote(team.queue.wall_secret)}").status == 404
     assert visit("/live/bin/", person=manager).status == 403
     assert visit("/live/board/nowhere/", person=manager).status == 404
     assert visit("/live/elsewhere/", person=manager).status == 404
