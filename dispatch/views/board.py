@@ -20,6 +20,7 @@ from dispatch import andon, live, rights
 from dispatch.boards import Board, all_teams, team_board
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
+from dispatch.views import front_office
 from skills.models import Team, Worker
 
 
@@ -86,7 +87,11 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
     try:
         board = team_board(team, now=timezone.now())
     except Queue.DoesNotExist:
-        return render(request, "dispatch/board_missing.html", {"team": team})
+        return (
+            front_office.page(request, team)
+            if team.is_front_office
+            else render(request, "dispatch/board_missing.html", {"team": team})
+        )
     context = {
         **live.board_context(board),
         "wall": wall,
