@@ -120,7 +120,7 @@ def name_of(monday: date) -> str:
 def monday_named(name: str) -> date | None:
     """The Monday of "2026-W49"; None for what is no week, or lies beyond the calendars."""
     year, dash, week = name.partition("-W")
-    if not (dash and year.isdecimal() and week.isdecimal() and len(year) == 4 and len(week) == 2):
+    if not (dash and name.isascii() and year.isdecimal() and week.isdecimal() and len(year) == 4 and len(week) == 2):
         return None
     try:
         monday = date.fromisocalendar(int(year), int(week), 1)

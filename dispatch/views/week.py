@@ -79,6 +79,7 @@ def _shown(request: HttpRequest, team: Team, *, told: Told = NOTHING_TOLD) -> Ht
     if queue is None:
         return render(request, "dispatch/board_missing.html", {"team": team})
     person, now = _person(request), timezone.now()
+    prefetch_related_objects([person], "leads")  # asked for each line
     asked = request.POST if request.method == "POST" else request.GET
     this = roster.monday_of(queue.calendar.hours(), now=now)
     name = asked.get("week", "")

@@ -46,7 +46,14 @@ def away(worker, starts_at, ends_at):
 
 def lend(worker, to_team, starts_at, ends_at):
     return loans.lend(
-        worker, to_team=to_team, starts_at=starts_at, ends_at=ends_at, reason="flood", is_agreed=True, by=worker, now=NOW
+        worker,
+        to_team=to_team,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        reason="flood",
+        is_agreed=True,
+        by=worker,
+        now=NOW,
     )
 
 
@@ -77,7 +84,11 @@ def test_what_is_only_asked_for_or_called_off_is_no_loan(team, ada):
 
 @pytest.mark.parametrize(
     ("until", "expected"),
-    [(None, {TUESDAY: 0.2, WEDNESDAY: 1}), (at(TUESDAY, 13), {TUESDAY: 0.7, WEDNESDAY: 1}), (at(WEDNESDAY, 18), {TUESDAY: 0.2})],
+    [
+        (None, {TUESDAY: 0.2, WEDNESDAY: 1}),
+        (at(TUESDAY, 13), {TUESDAY: 0.7, WEDNESDAY: 1}),
+        (at(WEDNESDAY, 18), {TUESDAY: 0.2}),
+    ],
     ids=["without a word", "until one", "until tomorrow evening"],
 )
 def test_who_is_away_now_is_away_until_they_said_or_for_today(team, ada, until, expected):
