@@ -10,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from backoffice import demo
-from dispatch import absences, andon, attachments, flow, importing, shelf
-from dispatch.models import File, HelpCall, Import, Queue, Slot, State
+from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf
+from dispatch.models import Absence, File, HelpCall, Import, Queue, Slot, State
 from skills.models import Role, Team, Worker
 from tests import office
 from tests.servers import Run
@@ -90,6 +90,7 @@ def furnish(run: Run) -> list[Sight]:
     return [
         *_doors(team),
         *_boards(team),
+        *_weeks(team),
         *_bins(),
         *_files(waiting, team),
         *_desk(run, team),
@@ -163,6 +164,42 @@ def _boards(team: Team) -> list[Sight]:
         Sight("bin-of", "leader", f"{bin_of}/worker/"),
         Sight("bin-of-away", "leader", f"{bin_of}/{away.username}/"),
         Sight("bin-of-refused", "leader", f"{bin_of}/worker/", 422, sends="form[action$='/absences/']", typed=early),
+    ]
+
+
+def _weeks(team: Team) -> list[Sight]:
+    """A week with something in it, its form, and a front office whose people have no bin."""
+    now = timezone.now()
+    planned = Absence.objects.filter(worker__team=team, starts_at__gt=now).order_by("starts_at")[0]
+    hours = team.queue.calendar.hours()
+    day = hours.local_day(planned.starts_at)
+    name = roster.name_of(day - timedelta(day.weekday()))
+    at, opened = f"/absences/{team.slug}/", f"?week={name}&for={planned.worker.username}&on={day}"
+    office.team("Calm desk two")
+    desk = Team.objects.get(is_front_office=True)
+    desk_worker = office.person("Desk Worker", Role.WORKER, team=desk)
+    lent = Worker.objects.get(name="Ibrahim Coulibaly")
+    if lent.works_in_id == lent.team_id:
+        until, by = now + timedelta(hours=2), Worker.objects.get(username="manager")
+        loans.lend(lent, to_team=desk, ends_at=until, reason="Many callers", is_agreed=True, by=by, now=now)
+    return [
+        Sight("week", "leader", at),
+        Sight("week-as-worker", "worker", at),
+        Sight("week-planning", "leader", at + opened),
+        Sight(
+            "week-refused",
+            "leader",
+            at + opened,
+            422,
+            sends="#plan form:last-of-type",
+            typed={"until_day": "2026-01-01"},
+        ),
+        Sight("week-unknown", "worker", f"{at}?week=2026-W99", 404),
+        Sight("week-of-nobody", "manager", "/absences/calm-desk-two/"),
+        Sight("week-import", "leader", f"{at}import/"),
+        Sight("week-import-refused", "leader", f"{at}import/", 422, sends="form.upload"),
+        Sight("front-office", "manager", f"/board/{desk.slug}/"),
+        Sight("front-office-bin", desk_worker.username, "/bin/"),
     ]
 
 

@@ -1,7 +1,8 @@
-"""The demo office: three teams and thirty people with six weeks behind them, at work right now, whenever that is.
+"""The demo office: three teams, a front desk and thirty people with six weeks behind them, at work right now, whenever that is.
 
 `place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `outside` and `story` say
-what comes in and who is away, `past` plays it through by the rules of dispatch, and `books` writes it down.
+what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, and `plans` says who will
+be away and lent in the days to come.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-from backoffice.demo import books
+from backoffice.demo import books, plans
 from backoffice.demo.office import open_office
 from backoffice.demo.past import Past
 from backoffice.demo.place import calendar_for
@@ -50,8 +51,9 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         rng = Random(seed)  # noqa: S311  a story, no secret
         past = Past(office, tell(office, now=now, rng=rng), now=now, rng=rng)
         books.write(office, past)
+        plans.write(office, now=now)
     return Made(
-        teams=len(office.teams),
+        teams=Team.objects.count(),
         people=len(office.people),
         files=len(past.files),
         place=calendar.name,
