@@ -1,7 +1,7 @@
 """Who is expected where on a day: at home or where they are lent to, less planned absences, and less who is away right now.
 
 All in working time of each team's calendar, and one statement for any number of teams and days. A front office has no calendar, so
-nobody is expected there. Who is away counts as away until they said, or else for the rest of today.
+nobody is expected there. Who is away right now counts as away today until they said, or else all day: when they left is no matter.
 """
 
 from collections import defaultdict
@@ -39,7 +39,8 @@ WITH asked AS (
         SELECT range_agg(tstzrange(a.starts_at, CASE
             WHEN a.has_begun AND w.is_present THEN greatest(a.starts_at, least(a.ends_at, %(now)s)) ELSE a.ends_at END))
         FROM dispatch_absence a WHERE a.worker_id = w.id AND a.ends_at > %(since)s AND a.starts_at < %(until)s
-    ), '{}') - CASE WHEN w.is_present THEN '{}' ELSE tstzmultirange(tstzrange(%(now)s, CASE
+    ), '{}') - CASE WHEN w.is_present THEN '{}' ELSE tstzmultirange(tstzrange(
+        CASE WHEN is_today THEN '-infinity' ELSE %(now)s END, CASE
         WHEN w.away_until > %(now)s THEN w.away_until WHEN is_today THEN 'infinity' ELSE %(now)s END)) END AS here
     FROM works JOIN skills_worker w ON w.id = works.worker_id WHERE w.is_active AND 'worker' = ANY(w.roles)
 )

@@ -239,7 +239,7 @@ def _people(team_id: int, *, since: datetime, until: datetime) -> tuple[list[Wor
 def _away(
     people: Sequence[Worker], calendar: Calendar, *, since: datetime, until: datetime, now: datetime
 ) -> dict[int, list[Why]]:
-    """Planned absences; and who is away right now without one, until they said or for the rest of today. Who came back before an
+    """Planned absences; and who is away right now without one, today until they said or else all day. Who came back before an
     absence was over has ended it."""
     away: defaultdict[int, list[Why]] = defaultdict(list)
     present = {worker.pk for worker in people if worker.is_present}
@@ -247,12 +247,13 @@ def _away(
         is_over = each.has_begun and each.worker_id in present
         till = max(each.starts_at, min(each.ends_at, now)) if is_over else each.ends_at
         away[each.worker_id].append((AWAY, each.starts_at, till, "", each.pk, each.note))
-    tomorrow = calendar.instant(calendar.local_day(now) + ONE_DAY, MIDNIGHT)
+    today = calendar.local_day(now)
+    midnight, next_one = (calendar.instant(day, MIDNIGHT) for day in (today, today + ONE_DAY))
     for worker in people:
         is_told = any(starts_at <= now < till for _kind, starts_at, till, *_ in away[worker.pk])
         if not worker.is_present and not is_told:
-            till = worker.away_until if worker.away_until and worker.away_until > now else tomorrow
-            away[worker.pk].append((AWAY, now, till, "", None, ""))
+            till = worker.away_until if worker.away_until and worker.away_until > now else next_one
+            away[worker.pk].append((AWAY, midnight, till, "", None, ""))
     return away
 
 

@@ -85,13 +85,13 @@ def test_what_is_only_asked_for_or_called_off_is_no_loan(team, ada):
 @pytest.mark.parametrize(
     ("until", "expected"),
     [
-        (None, {TUESDAY: 0.2, WEDNESDAY: 1}),
-        (at(TUESDAY, 13), {TUESDAY: 0.7, WEDNESDAY: 1}),
-        (at(WEDNESDAY, 18), {TUESDAY: 0.2}),
+        (None, {WEDNESDAY: 1}),
+        (at(TUESDAY, 13), {TUESDAY: 0.5, WEDNESDAY: 1}),
+        (at(WEDNESDAY, 18), {}),
     ],
     ids=["without a word", "until one", "until tomorrow evening"],
 )
-def test_who_is_away_now_is_away_until_they_said_or_for_today(team, ada, until, expected):
+def test_who_is_away_now_is_away_until_they_said_or_all_day(team, ada, until, expected):
     flow.away(ada, until=until, by=ada, now=NOW)
     assert {day: share for (day, _name), share in shares(team, TUESDAY, WEDNESDAY).items()} == expected
 
@@ -99,7 +99,7 @@ def test_who_is_away_now_is_away_until_they_said_or_for_today(team, ada, until, 
 def test_who_comes_back_before_an_absence_is_over_has_ended_it(team, ada):
     away(ada, at(TUESDAY, 9), at(WEDNESDAY, 18))
     absences.begin_due(now=NOW)
-    assert shares(team, TUESDAY, WEDNESDAY) == {(TUESDAY, "ada"): 0.1}
+    assert shares(team, TUESDAY, WEDNESDAY) == {}
     ada.refresh_from_db()
     flow.back(ada, by=ada, now=NOW + HOUR)
     assert shares(team, TUESDAY, WEDNESDAY, now=NOW + HOUR) == {(TUESDAY, "ada"): 0.8, (WEDNESDAY, "ada"): 1}
