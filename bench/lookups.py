@@ -20,6 +20,7 @@ def asked(of: Office) -> dict[str, Asked]:
         "one word": Asked(text="windscreen"),
         "two words, one a name": Asked(text="windscreen margau"),
         "a word with a slip": Asked(text="windscren"),
+        "what was written": Asked(text="surveyor"),
         "filter only": Asked(state=State.WAITING, team_id=of.team.pk, file_type_id=of.types[3]),
     }
 

@@ -21,7 +21,8 @@ FILES = """
 INSERT INTO dispatch_file (reference, team_id, file_type_id, title, state, received_at, logged_at, due_at, weight, expedite,
                            expedite_reason, calendar_version_id)
 SELECT 'BENCH-' || i, %(team)s, (%(types)s::bigint[])[1 + i %% cardinality(%(types)s::bigint[])], '', 'waiting', at, %(now)s,
-       at + interval '1 day' * (ARRAY[5, 15, 21])[1 + i %% 3], 1, FALSE, '', %(version)s
+       at + interval '1 day' * (ARRAY[5, 15, 21])[1 + i %% 3],
+       CASE WHEN i %% %(one_hard_in)s::integer = 0 THEN 2 + i / %(one_hard_in)s::integer %% 3 ELSE 1 END, FALSE, '', %(version)s
 FROM generate_series(%(first)s, %(last)s) AS i, LATERAL (
     SELECT %(now)s - %(spread)s * ((%(last)s - i + 1.0) / (%(last)s - %(first)s + 1)) AS at
 ) received
@@ -47,9 +48,10 @@ class Office:
     workers: tuple[Worker, ...]
     types: tuple[int, ...]
     foreign_type: int  # nobody here can do it
+    one_hard_in: int | None  # files, which then counts two to four; None where all count one
 
 
-def make(name: str, *, people: int, now: datetime) -> Office:
+def make(name: str, *, people: int, now: datetime, one_hard_in: int | None = None) -> Office:
     """A team with an empty queue; everybody is present, nobody holds a file."""
     always = Timetable("UTC", week=[[["00:00", "24:00"]]] * 7)
     calendar = WorkCalendar.objects.filter(name="Always").first() or timetables.make("Always", always, now=now)
@@ -69,7 +71,7 @@ def make(name: str, *, people: int, now: datetime) -> Office:
         for j in range(2)
     )
     flow.open_bins(team.pk, now=now)
-    return Office(team, tuple(workers), tuple(types), foreign)
+    return Office(team, tuple(workers), tuple(types), foreign, one_hard_in)
 
 
 def _file_type(team: Team, number: int, skill: Skill | None) -> int:
@@ -91,7 +93,7 @@ def add_files(
         parameters = {
             "team": office.team.pk, "version": office.team.queue.calendar.current_id,
             "types": list(types or office.types), "first": known + 1, "last": known + number,
-            "now": now, "spread": spread, "known": known,
+            "now": now, "spread": spread, "known": known, "one_hard_in": office.one_hard_in,
         }  # fmt: skip
         for sql in (FILES, EVENTS, TALLIES):
             cursor.execute(sql, parameters)

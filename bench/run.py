@@ -68,6 +68,7 @@ class Bench:
     def run(self) -> list[Line]:
         self._prepare()
         lines = self._done_and_refill()
+        lines += self._mixed_weights()
         lines += self._blocked_head()
         lines += self._steady()
         lines += self._over_http()
@@ -149,6 +150,26 @@ class Bench:
             behind.append(engine.done_and_refill(blocked, acts=60))
         name = f"Done and refill behind {head:,} that nobody can do : without them"
         return [line(name, "ratio", ratios(behind, free), at_most=1.3)]
+
+    def _mixed_weights(self) -> list[Line]:
+        """Where a fifth of the files is hard, each refill that meets one weighs everybody's lot (R7)."""
+        _say("A fifth of the files is hard")
+        places.use(places.LARGE)
+        now, waiting = timezone.now(), self.large // 10
+        mixed = office.make("mixed", people=30, now=now, one_hard_in=5)
+        office.add_files(mixed, waiting + 3 * len(mixed.workers), now=now)
+        office.settle()
+        refill(mixed.team.pk, cause="bench")
+        places.write_everything()
+        raw, engines = [], []
+        for _ in range(self.rounds):
+            raw.append(floor.measure(places.url(places.LARGE), acts=150, mode="prepared"))
+            engines.append(engine.done_and_refill(mixed, acts=90))
+        name = f"Done and refill, a fifth is hard, {waiting:,} waiting"
+        return [
+            milliseconds(name, engines),
+            line(f"{name}, of the floor's speed", "ratio", ratios(raw, engines), at_least=0.25),
+        ]
 
     def _steady(self) -> list[Line]:
         """Minutes lie between the first and the last of many, so each is held against the floor of its own moment."""
@@ -256,7 +277,12 @@ class Bench:
         places.use(places.LARGE)
         scene = self.scenes[places.LARGE]
         with pages.web(places.LARGE, scene.person) as browser:
-            return tour.measure(scene, browser, rounds=5, times=3)
+            return [*tour.measure(scene, browser, rounds=5, times=3), self._squares()]
+
+    def _squares(self) -> Line:
+        """The pages of cover sheets above were seen before: their squares are kept. This is what the first time takes longer."""
+        seconds = [tour.first_squares(number) for number in range(self.rounds)]
+        return line(f"Squares of {tour.SHEETS} cover sheets, the first time", "ms", [each * 1000 for each in seconds])
 
     def _searches(self) -> list[Line]:
         _say("Search")

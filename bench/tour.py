@@ -18,7 +18,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from bench import engine, measured, office, pages
 from bench.measured import Line, Round
-from dispatch import andon, attachments, importing
+from dispatch import andon, attachments, cover_sheets, importing
 from dispatch.models import File, LedgerRun, Queue, State
 from skills.models import Role, Worker
 
@@ -73,7 +73,8 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     LedgerRun.objects.create(at=now, files=1, events=1, differences=[], is_ok=True)
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
-        "call": call.pk, "place": 1, "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
+        "call": call.pk, "place": 1, "loan": 1, "notice": 1,
+        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
         "app_label": "dispatch",
     }  # fmt: skip
     files = {"waiting": waits.reference, "in a slot": held.reference, "done, a long story": story.reference}
@@ -88,6 +89,7 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
         "beginning": "PAST-1",
         "word": "windscreen",
         "slip": "windscren",
+        "what was written": "surveyor",
     }
     intake: dict[str, object] = {
         "customer": "mar",
@@ -102,6 +104,8 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
             **{name: {"q": text} for name, text in words.items()},
             "filter": {"state": State.WAITING, "type": f"{scene.team}-3"},
         },
+        "lend": {"": {}, "a team in need": {"to": of.team.slug}},
+        "lend_effect": {"": {"to": of.team.slug}},
         "promise": {"": intake},
         "customers": {"": intake},
         "covers": {f"{SHEETS} pages": {"reference": sheets}, f"{SHEETS} labels": {"reference": sheets, "as": "label"}},
@@ -208,6 +212,14 @@ def _round(browser: pages.Browser, path: str, *, times: int) -> Round:
 def board(scene: Scene, browser: pages.Browser, *, times: int) -> Round:
     browser.rest()
     return _round(browser, f"/board/{scene.team}/", times=times)
+
+
+def first_squares(number: int) -> float:
+    """Seconds to work out the squares of cover sheets that nobody has seen yet; another number has other sheets."""
+    began = time.perf_counter()
+    for sheet in range(SHEETS):
+        cover_sheets.square(f"http://127.0.0.1:8000/scan/PAST-{1_000_000 + number * SHEETS + sheet}/")
+    return time.perf_counter() - began
 
 
 def streams(scene: Scene, browser: pages.Browser, *, times: int) -> dict[str, list[float]]:

@@ -12,12 +12,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from holidays.registry import COUNTRIES
 
-from dispatch import hours, zones
+from dispatch import calendars, hours, zones
 from dispatch.models import Agreement, WorkCalendar
+from dispatch.selects import QuickSelect
 from dispatch.timetables import OFFICE_HOURS, Timetable, timetable_of
 
 Choices = list[tuple[str, str]]
-LATEST_EXAMPLE = "2026-12-24 08:00-12:00\n2026-12-31 closed"
+LATEST_EXAMPLE = _("2026-12-24 08:00-12:00\n2026-12-31 closed")
 
 
 class WrittenField(forms.CharField):
@@ -38,7 +39,7 @@ class WrittenField(forms.CharField):
 
 
 def _weekday(number: int) -> WrittenField:
-    wide = forms.TextInput(attrs={"size": 40, "placeholder": gettext("not worked")})
+    wide = forms.TextInput(attrs={"size": 40, "placeholder": _("not worked")})
     return WrittenField(read=hours.read_day, write=hours.write_day, label=WEEKDAYS[number], widget=wide)
 
 
@@ -71,7 +72,7 @@ class NamedRows(forms.BaseInlineFormSet):
 class CalendarForm(forms.ModelForm):
     """The version in force, to be read and changed; `timetable` is what was filled in."""
 
-    zone = forms.ChoiceField(label=_("Time zone"), choices=_zones)
+    zone = forms.ChoiceField(label=_("Time zone"), choices=_zones, widget=QuickSelect)
     day_0 = _weekday(0)
     day_1 = _weekday(1)
     day_2 = _weekday(2)
@@ -79,7 +80,7 @@ class CalendarForm(forms.ModelForm):
     day_4 = _weekday(4)
     day_5 = _weekday(5)
     day_6 = _weekday(6)
-    country = forms.ChoiceField(label=_("Public holidays of"), choices=_countries, required=False)
+    country = forms.ChoiceField(label=_("Public holidays of"), choices=_countries, required=False, widget=QuickSelect)
     subdivision = forms.CharField(
         label=_("Subdivision"),
         required=False,
@@ -141,8 +142,9 @@ class CalendarForm(forms.ModelForm):
             return
         try:
             timetable.version()
-        except ValueError as error:
-            self.add_error(None, gettext("This calendar cannot work: %(why)s") % {"why": error})
+        except calendars.Unworkable as error:
+            why = gettext(error.what) % error.values
+            self.add_error(None, gettext("This calendar cannot work: %(why)s") % {"why": why})
 
 
 # What each kind of agreement needs; the rest stays empty.

@@ -91,15 +91,15 @@ def recent_causes(team_id: int) -> list[str]:
     return list(found.values())
 
 
-def recurring_causes(team_id: int, *, now: datetime) -> dict[str, int]:
+def recurring_causes(queue: Queue, *, now: datetime) -> dict[str, int]:
     """Causes that ended at least three help calls in the last ten working days: each is worth a problem of its own."""
-    calendar = Queue.objects.select_related("calendar__current").get(team=team_id).calendar.hours()
+    calendar = queue.calendar.hours()
     since = now
     days = 0
     while days < RECURS_WITHIN:
         since -= timedelta(days=1)
         days += calendar.is_working_day(calendar.local_day(since))
-    ended = HelpCall.objects.filter(team=team_id, ended_at__gte=since, ended_at__lte=now)
+    ended = HelpCall.objects.filter(team=queue.team_id, ended_at__gte=since, ended_at__lte=now)
     told = ended.exclude(cause__in=list(Gone)).order_by("ended_at", "pk").values_list("cause", flat=True)
     times: Counter[str] = Counter()
     spelled: dict[str, str] = {}

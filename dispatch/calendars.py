@@ -36,6 +36,20 @@ class Interval(NamedTuple):
 Day = tuple[Interval, ...]
 
 
+def gettext_noop(text: str) -> str:
+    """Marks a text for translation, as Django's own does, which this module does not know."""
+    return text
+
+
+class Unworkable(ValueError):
+    """Hours, a place or a zone that no calendar can have. As a fact, so that whoever shows it can say it in any language:
+    `what` is the English text with places for `values`."""
+
+    def __init__(self, what: str, **values: object) -> None:
+        super().__init__(what % values)
+        self.what, self.values = what, values
+
+
 class DayOff(ValueError):
     """Nobody works on this day, so it has no start and no end of work."""
 
@@ -45,7 +59,8 @@ class Calendar:
     """A team's working hours: weekdays from Monday, without the public holidays, with other hours on dated exceptions.
 
     An exception replaces the hours of its date, even of a holiday; an empty one closes the day. What cannot work is
-    refused with a ValueError that says why, as are instants without a zone and the first and last year of the calendar.
+    refused with an Unworkable that says why; with another ValueError are instants without a zone and the first and last
+    year of the calendar.
 
     Yearly tables are worked out once and kept, so keep the calendar (`from_text` does): the first question about a
     year takes a few milliseconds, all others microseconds, whatever the time between.
@@ -62,9 +77,9 @@ class Calendar:
 
     def __post_init__(self) -> None:
         if len(self.week) != SEVEN_DAYS:
-            raise ValueError("A week has seven days, from Monday; give each its hours, or none.")
+            raise Unworkable(gettext_noop("A week has seven days, from Monday; give each its hours, or none."))
         if not any(self.week):
-            raise ValueError("Nobody works on any weekday; give at least one its hours.")
+            raise Unworkable(gettext_noop("Nobody works on any weekday; give at least one its hours."))
         for day in (*self.week, *self.exceptions.values()):
             _refuse_disorder(day)
         _public_holidays(self.country, self.subdivision, None)
@@ -267,9 +282,8 @@ def _hours(texts: Texts) -> Day:
     try:
         return tuple(Interval(time.fromisoformat(start), _end(end)) for start, end in texts)
     except ValueError as error:
-        raise ValueError(
-            f"{texts} are not working hours; write pairs of start and end such as 09:00, 24:00."
-        ) from error
+        what = gettext_noop("%(texts)s are not working hours; write pairs of start and end such as 09:00, 24:00.")
+        raise Unworkable(what, texts=texts) from error
 
 
 def _end(text: str) -> time:
@@ -279,19 +293,23 @@ def _end(text: str) -> time:
 def _refuse_disorder(day: Day) -> None:
     for start, end in day:
         if start.tzinfo or end.tzinfo:
-            raise ValueError(f"{start} to {end} has a zone of its own; the calendar has one for all its hours.")
+            what = gettext_noop("%(start)s to %(end)s has a zone of its own; the calendar has one for all its hours.")
+            raise Unworkable(what, start=start, end=end)
         if end != MIDNIGHT and end <= start:
-            raise ValueError(f"Work ends at {end:%H:%M}, before it starts at {start:%H:%M}; split a night at midnight.")
+            what = gettext_noop("Work ends at %(end)s, before it starts at %(start)s; split a night at midnight.")
+            raise Unworkable(what, start=f"{start:%H:%M}", end=f"{end:%H:%M}")
     for earlier, later in pairwise(day):
         if earlier.end == MIDNIGHT or later.start < earlier.end:
-            raise ValueError(f"Work starts at {later.start:%H:%M} before the last hours are over; give hours in order.")
+            what = gettext_noop("Work starts at %(start)s before the last hours are over; give hours in order.")
+            raise Unworkable(what, start=f"{later.start:%H:%M}")
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"There is no time zone {name!r}; write one such as Europe/Paris.") from error
+        what = gettext_noop("There is no time zone “%(name)s”; write one such as Europe/Paris.")
+        raise Unworkable(what, name=name) from error
 
 
 @lru_cache(maxsize=4096)
@@ -303,7 +321,8 @@ def _public_holidays(country: str, subdivision: str, year: int | None) -> frozen
         return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
     except NotImplementedError as error:
         place = f"{country} {subdivision}".strip()
-        raise ValueError(f"No public holidays are known of {place!r}; write codes like DE and BY, or none.") from error
+        what = gettext_noop("No public holidays are known of “%(place)s”; write codes like DE and BY, or none.")
+        raise Unworkable(what, place=place) from error
 
 
 def _utc(at: datetime) -> datetime:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dispatch import agreements, moves
-from dispatch.acts import act
+from dispatch.acts import Overtaken, act
 from dispatch.models import (
     LEFT,
     Bin,
@@ -153,7 +153,10 @@ def log(
         now=now,
     )
     if file_id is None:  # logged by another team since we looked
-        return _same_or_refuse(File.objects.get(reference=reference), content), False
+        existing = File.objects.filter(reference=reference).first()
+        if existing is None:  # and taken back at once
+            raise Overtaken
+        return _same_or_refuse(existing, content), False
     wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 

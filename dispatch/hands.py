@@ -1,24 +1,13 @@
 """Whose hands a team's files may be in: who works in it, whose home it is, and who was lent to it and finishes what they have."""
 
-from collections.abc import Collection
-from datetime import datetime
-
-from django.db.models.expressions import RawSQL
-
 from skills.models import Worker
 
 # Keys of people. Whoever was lent here and went home has had time enough after a month.
 HANDS = """
-SELECT id FROM skills_worker WHERE works_in_id = ANY(%(teams)s) UNION
+SELECT id FROM skills_worker WHERE works_in_id = ANY(%(teams)s::bigint[]) UNION
 SELECT id FROM skills_worker WHERE team_id = ANY(%(teams)s) UNION
-SELECT worker_id FROM dispatch_loan WHERE to_team_id = ANY(%(teams)s) AND ended_at > %(now)s - interval '31 days'
+SELECT worker_id FROM dispatch_loan WHERE to_team_id = ANY(%(teams)s) AND ended_at > %(now)s::timestamptz - interval '31 days'
 """
-
-
-def hands_of(team_ids: Collection[int], *, now: datetime) -> RawSQL:
-    """For a filter: the keys of these people."""
-    teams = list(team_ids)
-    return RawSQL(HANDS.replace("%(teams)s", "%s").replace("%(now)s", "%s"), [teams, teams, teams, now])  # noqa: S611
 
 
 def ruled_by(worker: Worker) -> int | None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatch import moves
+from dispatch.prepared import Statement
 from skills.models import Level, short_name
 
 # Leaders of the team, and whoever is here and can teach the skill; a hand is free when it holds no file.
-CALLS = """
+CALLS = Statement("""
 SELECT c.id, f.reference, w.id, w.name, c.reason, c.raised_at, a.name, c.answered_at, ARRAY(
         SELECT p.name FROM skills_worker p JOIN skills_competence k ON k.worker_id = p.id
         WHERE k.skill_id = t.skill_id AND k.level = %(teaches)s AND p.is_active AND p.is_present
@@ -28,7 +28,7 @@ SELECT c.id, f.reference, w.id, w.name, c.reason, c.raised_at, a.name, c.answere
 FROM dispatch_helpcall c JOIN dispatch_file f ON f.id = c.file_id JOIN dispatch_filetype t ON t.id = f.file_type_id
     LEFT JOIN skills_worker w ON w.id = c.worker_id LEFT JOIN skills_worker a ON a.id = c.answered_by_id
 WHERE c.team_id = %(team)s AND c.ended_at IS NULL ORDER BY c.raised_at, c.id
-"""
+""")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def open_calls(team_id: int, *, now: datetime) -> tuple[HelpWanted, ...]:
             busy=tuple(map(short_name, busy)),
             leaders=tuple(map(short_name, leaders)),
         )
-        for call_id, reference, worker_id, who, reason, raised_at, came, came_at, free, busy, leaders in moves.rows(
-            CALLS, {"team": team_id, "teaches": Level.O}
+        for call_id, reference, worker_id, who, reason, raised_at, came, came_at, free, busy, leaders in CALLS.rows(
+            team=team_id, teaches=Level.O.value
         )
     )

@@ -66,7 +66,7 @@ def read_exceptions(text: str) -> dict[str, Texts]:
 
 
 def write_exceptions(exceptions: dict[str, Texts]) -> str:
-    return "\n".join(f"{day} {write_day(spans) or 'closed'}" for day, spans in sorted(exceptions.items()))
+    return "\n".join(f"{day} {write_day(spans) or _('closed')}" for day, spans in sorted(exceptions.items()))
 
 
 def read_cut_offs(text: str) -> list[time | None]:

@@ -81,7 +81,8 @@ class Improvement:
 
 def improvement(worker: Worker, team: Team, *, now: datetime) -> Improvement:
     """For a worker of this team, which has a central queue. Raises Queue.DoesNotExist otherwise."""
-    found = _kinds(worker, team, now=now)
+    queue = Queue.objects.select_related("calendar__current").get(team=team)
+    found = _kinds(worker, queue, now=now)
     waiting = [each for each in found if each.kind.number]
     return Improvement(
         is_coming=any(each.may_come for each in found),
@@ -90,7 +91,7 @@ def improvement(worker: Worker, team: Team, *, now: datetime) -> Improvement:
         too_long=tuple(each.kind for each in waiting if each.is_able and not each.fits),
         to_learn=tuple(each.kind for each in found if not each.is_able and each.kind.needs)[:SHOWN],
         calls=_calls(worker, team),
-        causes=tuple(andon.recurring_causes(team.pk, now=now).items())[:SHOWN],
+        causes=tuple(andon.recurring_causes(queue, now=now).items())[:SHOWN],
     )
 
 
@@ -102,8 +103,7 @@ class _Found:
     may_come: bool
 
 
-def _kinds(worker: Worker, team: Team, *, now: datetime) -> list[_Found]:
-    queue = Queue.objects.get(team=team)
+def _kinds(worker: Worker, queue: Queue, *, now: datetime) -> list[_Found]:
     terms = moves.Terms(queue.team_id, queue.bin_size, queue.expedite_limit, queue.last_minutes)
     asked = {"worker": worker.pk, "now": now, "minutes": minutes_left(terms, now=now)}
     rows = moves.rows(KINDS, asked | {"teaches": Level.O, "most": COUNTED + 1})

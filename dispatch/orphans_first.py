@@ -47,7 +47,7 @@ def _question(shown: admin.ModelAdmin, request: HttpRequest, new: tuple[Orphans,
         **shown.admin_site.each_context(request),
         "title": _("Nobody could do these files then"),
         "opts": shown.model._meta,
-        "orphans": [(each, dateformat.format(each.first_due_at, "D j M Y, H:i")) for each in new],
+        "orphans": [(each, dateformat.format(each.first_due_at, _("D j M Y, H:i"))) for each in new],
         "messages": (),  # nobody is to be told of a change that was undone
         "typed": typed,
         "confirmed": CONFIRMED,

@@ -17,7 +17,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from dispatch import zones
-from dispatch.forms import QuickSelect
+from dispatch.selects import QuickSelect
 from skills.models import Theme, Worker
 
 Answer = Callable[[HttpRequest], HttpResponse]

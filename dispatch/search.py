@@ -16,17 +16,19 @@ from django.db import OperationalError, transaction
 from psycopg2.errors import QueryCanceled
 
 from dispatch import moves
-from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, File, State
+from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, State
+from dispatch.prepared import Statement
 from skills.models import short_name
 
 SHOWN = 50
+GUESSES = 20  # shown of what is only similar
 LONGEST = 100  # characters that are looked for
 MOST_WORDS = 6
 MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
-NEWEST = 5_000  # files that are looked through for any words
-MATCHES = 10_000  # taken from an index of words
+NEWEST = 3_000  # files that are looked through for any words
+MATCHES = 3_000  # taken from an index of words
 TAKEN = 2_000  # of those, the newest
-SIMILAR = 1_000  # taken that are only similar
+SIMILAR = 300  # taken that are only similar
 CUSTOMERS_LOOKED_AT = 10
 A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
@@ -48,8 +50,14 @@ WRITTEN = f"e.file_id IS NOT NULL AND e.kind IN {WRITTEN_KINDS!r} AND NOT (e.cau
 BY_REFERENCE = """
 SELECT 'reference' AS branch, %(taken)s AS bound, file_id, CASE WHEN reference = upper(%(text)s) THEN 0 ELSE 1 END AS rank,
     0 AS likeness, '' AS said
-FROM (SELECT file_id, reference FROM dispatch_filetext WHERE reference LIKE upper(%(prefix)s) ORDER BY reference LIMIT %(taken)s) t
+FROM named
 """
+
+# The files whose reference begins so.
+NAMED = """
+named AS MATERIALIZED (
+    SELECT file_id, reference FROM dispatch_filetext WHERE reference LIKE upper(%(prefix)s) ORDER BY reference LIMIT %(taken)s
+), """
 
 BY_WORDS = """
 SELECT 'newest', NULL, file_id, 2, 0, '' FROM newest
@@ -80,6 +88,8 @@ newest AS MATERIALIZED (
     SELECT id, name FROM (SELECT c.id, c.name, {number} AS number FROM dispatch_customer c WHERE {any_word} LIMIT %(taken)s) c
     ORDER BY number DESC, name LIMIT %(customers)s
 ), """
+
+TOO_FEW_AT_HAND = "greatest((SELECT count(*) FROM named), (SELECT count(*) FROM newest)) < %(shown)s"
 
 BY_LIKENESS = """
 SELECT 'text' AS branch, %(similar)s AS bound, file_id, 4 AS rank, likeness, '' AS said
@@ -125,6 +135,17 @@ SELECT id, 0, '' FROM (
 ) f
 """
 
+# What the list says of each file.
+ROWS = Statement("""
+SELECT f.id, f.reference, f.title, t.name, coalesce(c.name, ''), team.name, f.state, f.expedite, f.due_at, coalesce(v.zone, ''),
+    coalesce(w.name, '')
+FROM dispatch_file f JOIN dispatch_filetype t ON t.id = f.file_type_id JOIN skills_team team ON team.id = f.team_id
+    LEFT JOIN dispatch_customer c ON c.id = f.customer_id LEFT JOIN dispatch_queue q ON q.team_id = f.team_id
+    LEFT JOIN dispatch_workcalendar k ON k.id = q.calendar_id LEFT JOIN dispatch_calendarversion v ON v.id = k.current_id
+    LEFT JOIN dispatch_slot s ON s.file_id = f.id LEFT JOIN skills_worker w ON w.id = s.bin_id
+WHERE f.id = ANY(%(files)s::bigint[])
+""")
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -158,23 +179,28 @@ class Asked:
 class Row:
     """A file that was found, instants in the zone of its team. `said` is what was written about it, where that was found."""
 
-    file: File
+    reference: str
+    title: str
+    file_type: str
+    customer: str
+    team: str
+    state: State
+    expedite: bool
     now: datetime
     due_at: datetime
-    is_overdue: bool
     holder: str  # whose slot it is in
     said: str
     is_guess: bool  # only similar to what was typed
 
     @property
-    def state(self) -> str:
-        return str(State(self.file.state).label)
+    def is_overdue(self) -> bool:
+        return self.due_at < self.now and self.state in OPEN_STATES
 
 
 @dataclass(frozen=True)
 class Found:
-    """At most `SHOWN` rows, the best first. `has_more`: there were more. `is_partial`: a look stopped at its bound. `gave_up`: one
-    took too long."""
+    """At most `SHOWN` rows, the best first, and `GUESSES` of them only similar. `has_more`: there were more. `is_partial`: a look
+    stopped at its bound. `gave_up`: one took too long."""
 
     rows: tuple[Row, ...] = ()
     has_more: bool = False
@@ -190,14 +216,23 @@ class _Haul:
     is_partial: bool = False
     is_exact: bool = False  # the very reference is among them
     gave_up: bool = False
+    has_more: bool = False  # than are shown
 
     def add(self, rows: list[tuple[Any, ...]]) -> None:
         for file_id, rank, said in rows:
             if file_id is None:
                 self.is_partial = self.is_partial or rank > 0
-            else:
+            elif file_id not in self.said:
+                is_guess = rank == SIMILAR_RANK
                 self.is_exact = self.is_exact or rank == EXACT_RANK
-                self.said.setdefault(file_id, (said, rank == SIMILAR_RANK))
+                self.has_more = len(self.said) >= SHOWN or (is_guess and self.guesses >= GUESSES)
+                if self.has_more:
+                    return
+                self.said[file_id] = (said, is_guess)
+
+    @property
+    def guesses(self) -> int:
+        return sum(is_guess for _said, is_guess in self.said.values())
 
 
 def find(asked: Asked, *, now: datetime) -> Found:
@@ -205,11 +240,10 @@ def find(asked: Asked, *, now: datetime) -> Found:
     if asked.needs_words or not (asked.text or asked.is_filtered):
         return Found()
     haul = _haul(asked)
-    has_more = len(haul.said) > SHOWN
     return Found(
         rows=_rows(haul, now=now),
-        has_more=has_more,
-        is_partial=haul.is_partial and not has_more,
+        has_more=haul.has_more,
+        is_partial=haul.is_partial and not haul.has_more,
         gave_up=haul.gave_up,
     )
 
@@ -224,7 +258,7 @@ def _haul(asked: Asked) -> _Haul:
                 haul.add(_look(_listed(asked), asked))
                 return haul
             haul.add(_look(_as_typed(asked), asked))
-            if asked.words and len(haul.said) <= SHOWN:
+            if asked.words and not haul.has_more:
                 haul.add(_look(_as_written(asked), asked))
             # Who typed a whole reference made no slip, and half of a million references are like it.
             if asked.words and len(haul.said) < FEW and not haul.is_partial and not haul.is_exact:
@@ -238,7 +272,7 @@ def _haul(asked: Asked) -> _Haul:
 
 def _as_typed(asked: Asked) -> str:
     if not asked.words:
-        return BEST.format(before="", branches=BY_REFERENCE, filters=_filters(asked))
+        return BEST.format(before=NAMED, branches=BY_REFERENCE, filters=_filters(asked))
     numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
     at_hand = AT_HAND.format(
         text=_every(asked, "t.text"),
@@ -246,12 +280,12 @@ def _as_typed(asked: Asked) -> str:
         any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers),
     )
     by_words = BY_WORDS.format(
-        # What a filter leaves of the newest may be nothing.
-        is_needed="TRUE" if asked.is_filtered else "(SELECT count(*) FROM newest) < %(shown)s",
+        # What comes before them in order fills the page already. What a filter leaves of that may be nothing.
+        is_needed="TRUE" if asked.is_filtered else TOO_FEW_AT_HAND,
         text=_every(asked, "t.text"),
         all_told=_every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
     )
-    return BEST.format(before=at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+    return BEST.format(before=NAMED + at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
 
 
 def _as_written(asked: Asked) -> str:
@@ -264,6 +298,8 @@ def _alike(asked: Asked) -> str:
     numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
     if len(numbers) > MOST_WORDS_ALONE:
         numbers = []
+    if len(asked.words) == 1:
+        numbers = []  # the word is all that was typed
 
     def every(column: str) -> str:
         each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
@@ -339,23 +375,26 @@ def _escaped(text: str) -> str:
 
 
 def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:
-    ids = list(haul.said)[:SHOWN]
-    files = File.objects.select_related(
-        "file_type", "customer", "team__queue__calendar__current", "slot__bin__worker"
-    ).in_bulk(ids)
-    return tuple(_row(files[pk], *haul.said[pk], now=now) for pk in ids)
+    ids = list(haul.said)
+    found = {row[0]: row for row in ROWS.rows(files=ids)} if ids else {}
+    return tuple(_row(found[pk], *haul.said[pk], now=now) for pk in ids)
 
 
-def _row(file: File, said: str, is_guess: bool, *, now: datetime) -> Row:
-    queue = getattr(file.team, "queue", None)  # a team may have lost its queue
-    zone = ZoneInfo(queue.calendar.current.zone) if queue else now.tzinfo
-    slot = getattr(file, "slot", None)
+def _row(found: tuple[Any, ...], said: str, is_guess: bool, *, now: datetime) -> Row:
+    """Instants of a team that lost its queue are left in the zone they come in."""
+    _pk, reference, title, file_type, customer, team, state, expedite, due_at, zone, holder = found
+    tz = ZoneInfo(zone) if zone else now.tzinfo
     return Row(
-        file=file,
-        now=now.astimezone(zone),
-        due_at=file.due_at.astimezone(zone),
-        is_overdue=file.due_at < now and file.state in OPEN_STATES,
-        holder=short_name(slot.bin.worker.name) if slot else "",
+        reference=reference,
+        title=title,
+        file_type=file_type,
+        customer=customer,
+        team=team,
+        state=State(state),
+        expedite=expedite,
+        now=now.astimezone(tz),
+        due_at=due_at.astimezone(tz),
+        holder=short_name(holder),
         said=said,
         is_guess=is_guess,
     )

@@ -202,7 +202,8 @@ def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
 
 def _said(event: Event, zone: ZoneInfo) -> str:
     if event.kind == Event.Kind.REPROMISED and event.due_was_at and event.due_at:
-        was, now = (dateformat.format(at.astimezone(zone), "D j M Y, H:i") for at in (event.due_was_at, event.due_at))
+        form = _("D j M Y, H:i")
+        was, now = (dateformat.format(at.astimezone(zone), form) for at in (event.due_was_at, event.due_at))
         if event.undoes_id:
             return _("promised as before: %(now)s instead of %(was)s") % {"now": now, "was": was}
         return _("promised anew: %(now)s instead of %(was)s") % {"now": now, "was": was}

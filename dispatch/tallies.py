@@ -13,6 +13,7 @@ from typing import NamedTuple
 from dispatch import moves
 from dispatch.calendars import Calendar
 from dispatch.models import Queue
+from dispatch.prepared import Statement
 
 USUAL_WEEKS = 6
 PACE_DAYS = 10
@@ -21,7 +22,7 @@ MIDNIGHT = time(0)
 
 # The quarter that is going on holds promises that are past and promises to come. The latter are looked up in the index of waiting
 # files and taken away: they are few, because promises are due at round times, and those open a quarter.
-DAY = """
+DAY = Statement("""
 WITH waiting AS (
     SELECT coalesce(sum(count), 0) AS number,
         coalesce(sum(count) FILTER (WHERE quarter_at <= %(quarter)s), 0) AS due_by_now,
@@ -46,21 +47,22 @@ WITH waiting AS (
 SELECT waiting.number, due_by_now - still_to_come.number, due_before_today, due_today, due_next, logged, done, right_first_time,
     empty, late, received_at, due_at
 FROM waiting CROSS JOIN today CROSS JOIN still_to_come LEFT JOIN oldest ON TRUE
-"""
+""")
 
 WAITING = "SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%s) AND kind = 'waiting' GROUP BY team_id"
 
 # Past periods: what came in by this time of day, what was done in all. A quarter that `until` cuts counts in part. Periods from
 # before the first record of their kind say nothing and are left out.
-PAST = """
+PAST = Statement("""
 SELECT period.team_id, period.kind,
     coalesce(sum(t.count * least(1, extract(epoch FROM period.until - t.quarter_at) / 900)), 0)
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS period(team_id, kind, since, until)
+FROM unnest(%(teams)s::bigint[], %(kinds)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    AS period(team_id, kind, since, until)
 LEFT JOIN dispatch_tally t ON t.team_id = period.team_id AND t.kind = period.kind
     AND t.quarter_at >= period.since AND t.quarter_at < period.until
 WHERE period.until > (SELECT min(quarter_at) FROM dispatch_tally WHERE team_id = period.team_id AND kind = period.kind)
 GROUP BY period.team_id, period.kind, period.since
-"""
+""")
 
 
 class Day(NamedTuple):
@@ -101,7 +103,7 @@ def day(queue: Queue, *, now: datetime) -> Day:
         "tomorrow": _midnight(today + timedelta(1), calendar),
         "after_next": _midnight(calendar.next_working_day(today) + timedelta(1), calendar),
     }
-    return Day(*moves.rows(DAY, parameters)[0])
+    return Day(*DAY.rows(**parameters)[0])
 
 
 def waiting(queues: Iterable[Queue]) -> dict[int, int]:
@@ -133,8 +135,10 @@ def pace(queue: Queue, *, now: datetime) -> list[Period]:
 def means(periods: Iterable[Period]) -> dict[tuple[int, str], float]:
     """The mean count over the periods, by team and kind; one statement. Without any record there is none."""
     counts: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    columns = [list(column) for column in zip(*periods, strict=True)] or [[], [], [], []]
-    for team_id, kind, count in moves.rows(PAST, columns):
+    teams, kinds, since, until = (
+        map(list, zip(*periods, strict=True)) if (periods := tuple(periods)) else ([], [], [], [])
+    )
+    for team_id, kind, count in PAST.rows(teams=teams, kinds=kinds, since=since, until=until):
         counts[team_id, kind].append(float(count))
     return {key: sum(numbers) / len(numbers) for key, numbers in counts.items()}
 

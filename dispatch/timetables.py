@@ -18,6 +18,19 @@ OFFICE_HOURS: list[Texts] = [[["08:00", "18:00"]]] * 5 + [[], []]
 # A calendar has a version always, and a version has a calendar. So one of the two needs to know the other before it is there.
 NEXT_ID = "SELECT nextval(pg_get_serial_sequence('dispatch_calendarversion', 'id'))"
 
+# What lies before and behind the version in force in an index of open files: two looks a team, however many files have that one.
+BY_OTHER_VERSIONS = """
+SELECT count(*) FROM (
+    SELECT FROM dispatch_workcalendar c JOIN dispatch_queue q ON q.calendar_id = c.id CROSS JOIN LATERAL (
+        (SELECT FROM dispatch_file f WHERE f.team_id = q.team_id AND f.state IN ('waiting', 'in_slot', 'shelved')
+             AND f.calendar_version_id < c.current_id LIMIT %(most)s)
+        UNION ALL
+        (SELECT FROM dispatch_file f WHERE f.team_id = q.team_id AND f.state IN ('waiting', 'in_slot', 'shelved')
+             AND f.calendar_version_id > c.current_id LIMIT %(most)s)
+    ) f WHERE c.id = %(calendar)s LIMIT %(most)s
+) found
+"""
+
 
 @dataclass(frozen=True)
 class Timetable:
@@ -30,14 +43,14 @@ class Timetable:
     exceptions: dict[str, Texts] = field(default_factory=dict)
 
     def version(self, **more: object) -> CalendarVersion:
-        """As a version, not saved. Raises ValueError for hours that cannot be worked."""
+        """As a version, not saved. Raises calendars.Unworkable for hours that cannot be worked."""
         version = CalendarVersion(**asdict(self), **more)
         version.hours()
         return version
 
 
 def make(name: str, timetable: Timetable, *, by: Worker | None = None, now: datetime) -> WorkCalendar:
-    """A new calendar with its first version. Raises ValueError for hours that cannot be worked."""
+    """A new calendar with its first version. Raises calendars.Unworkable for hours that cannot be worked."""
     with transaction.atomic():
         version = timetable.version(number=1, made_by=by, made_at=now)
         [(version.pk,)] = moves.rows(NEXT_ID, [])
@@ -51,7 +64,7 @@ def make(name: str, timetable: Timetable, *, by: Worker | None = None, now: date
 def change(calendar: WorkCalendar, timetable: Timetable, *, by: Worker | None = None, now: datetime) -> bool:
     """The next version, in force from now on; whether anything is different at all, else there is none.
 
-    No promise is touched. Boards of the teams that work by it are drawn again. Raises ValueError for hours that cannot be
+    No promise is touched. Boards of the teams that work by it are drawn again. Raises calendars.Unworkable for hours that cannot be
     worked.
     """
     locked = WorkCalendar.objects.select_for_update(of=("self",)).select_related("current").get(pk=calendar.pk)
@@ -74,3 +87,9 @@ def promised_by_other_versions(calendars: Iterable[WorkCalendar]) -> QuerySet[Fi
     """Open files of the teams that work by these calendars, whose promise another version than the one in force gave."""
     open_files = File.objects.filter(team__queue__calendar__in=calendars, state__in=OPEN_STATES)
     return open_files.exclude(calendar_version=F("team__queue__calendar__current"))
+
+
+def number_by_other_versions(calendar: WorkCalendar, *, most: int) -> int:
+    """How many those of one calendar are, counted up to `most`."""
+    [(number,)] = moves.rows(BY_OTHER_VERSIONS, {"calendar": calendar.pk, "most": most})
+    return int(number)

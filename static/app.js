@@ -184,6 +184,13 @@ document.addEventListener("htmx:before:swap", (event) => {
   }
 });
 
+// What was refused keeps its marks (hx-morph-skip) through looks of the page's own; the answer to the next act takes them away.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx?.request?.method !== "POST") return;
+  for (const refused of document.querySelectorAll("[hx-morph-skip]")) refused.removeAttribute("hx-morph-skip");
+});
+
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (!ctx) return;

@@ -1,5 +1,5 @@
 // Beside app.js, on boards: streams that only seem alive, tabs nobody looks at, and pages older than the server; then what is
-// said when the stream is away, what is spoken, and where the focus goes on.
+// said when the stream is away, what is spoken, what is cut off, and where the focus goes on.
 
 const SILENT_AFTER = 100_000; // ms; a board is sent every minute at least, because its clock goes on
 const SETTLED_AFTER = 30_000; // ms a page was open before it loads itself anew, so that two builds side by side do no harm
@@ -106,6 +106,12 @@ function speak() {
 }
 
 document.addEventListener("htmx:sse:after:message", gather);
+
+// --- Cut off: what has no room in its slot is told in full under the pointer.
+
+document.addEventListener("pointerover", ({ target }) => {
+  if (target.matches(".slot > *") && target.scrollWidth > target.clientWidth) target.title = target.textContent;
+});
 
 // --- Focus: whoever stood on something that a swap took away goes on from what was around it.
 

@@ -1,5 +1,7 @@
 """Every page of the demo office, in every state worth a look: who goes there, by which address, and what they do to see it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -7,25 +9,27 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
 from django.utils import timezone
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
 from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf
 from dispatch.models import Absence, File, HelpCall, Import, Queue, Slot, State
 from skills.models import Role, Team, Worker
-from tests import office
+from tests import office, outages
 from tests.servers import Run
 
 # Sends a form as it stands, past the browser's own checks and past the scripts: the whole page that the server answers with.
 SEND = "form => { form.noValidate = true; HTMLFormElement.prototype.submit.call(form); }"
-PASSWORDS = dict.fromkeys(demo.SIGN_INS, "demo")
+PASSWORDS = dict.fromkeys([*demo.SIGN_INS, "ibrahim.coulibaly"], "demo")
+LOOK_AGAIN = '<meta http-equiv="refresh" content="10">'
 TEAM = "international-settlements"
 LONG = "Reinsurance treaty settlements, Mediterranean and Black Sea"
 
 
 @dataclass(frozen=True)
 class Sight:
-    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open."""
+    """`who` is a user name, or empty for a stranger. `sends` is a form to send, filled with `typed`; `opens` a summary to open.
+    `during` is what is wrong with the office meanwhile."""
 
     name: str
     who: str
@@ -34,10 +38,14 @@ class Sight:
     sends: str = ""
     typed: dict[str, str] = field(default_factory=dict)
     opens: str = ""
+    during: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def see(self, page: Page) -> int:
         """Goes there; the status of the page that is seen."""
-        answer = page.goto(self.path)
+        if self.during is not nullcontext:
+            page.route(f"**{self.path}", _hold_still, times=1)
+        with self.during():
+            answer = page.goto(self.path)
         if self.sends:
             for name, text in self.typed.items():
                 page.locator(f"{self.sends} [name={name}]").evaluate("(each, text) => { each.value = text; }", text)
@@ -48,6 +56,12 @@ class Sight:
             page.locator(self.opens).first.click()
         assert answer
         return answer.status
+
+
+def _hold_still(route: Route) -> None:
+    """The page as it is, but that it does not go on by itself while one looks."""
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace(LOOK_AGAIN, ""))
 
 
 class Visitors:
@@ -89,10 +103,12 @@ def furnish(run: Run) -> list[Sight]:
     absences.plan(worker, starts_at=nine_days, ends_at=twelve, by=worker, now=now)
     return [
         *_doors(team),
+        *_outages(run),
         *_boards(team),
         *_weeks(team),
         *_bins(),
         *_files(waiting, team),
+        *_loans(),
         *_desk(run, team),
         *_scans(worker),
         Sight("preferences", "worker", "/preferences/"),
@@ -147,6 +163,15 @@ def _doors(team: Team) -> list[Sight]:
     ]
 
 
+def _outages(run: Run) -> list[Sight]:
+    expired = {"csrfmiddlewaretoken": "of another sign-in"}
+    return [
+        Sight("expired", "worker", "/preferences/", 403, sends="form[action$='/preferences/']", typed=expired),
+        Sight("fault", "assistant", outages.PATH, 500, during=lambda: outages.fault(run)),
+        Sight("database-away", "assistant", outages.PATH, 503, during=lambda: outages.database_away(run)),
+    ]
+
+
 def _boards(team: Team) -> list[Sight]:
     Team.objects.create(name="Recoveries", slug="recoveries")
     quiet = office.team(LONG)
@@ -178,8 +203,8 @@ def _weeks(team: Team) -> list[Sight]:
     office.team("Calm desk two")
     desk = Team.objects.get(is_front_office=True)
     desk_worker = office.person("Desk Worker", Role.WORKER, team=desk)
-    lent = Worker.objects.get(name="Ibrahim Coulibaly")
-    if lent.works_in_id == lent.team_id:
+    if not desk.hands.filter(team__is_front_office=False).exists():
+        lent = Worker.objects.get(name="Tāne Rangihuna")
         until, by = now + timedelta(hours=2), Worker.objects.get(username="manager")
         loans.lend(lent, to_team=desk, ends_at=until, reason="Many callers", is_agreed=True, by=by, now=now)
     return [
@@ -231,6 +256,33 @@ def _bins() -> list[Sight]:
         Sight("bin-away", away.username, "/bin/"),
         Sight("bin-missing", no_bin.username, "/bin/"),
         Sight("bin-without-queue", no_queue.username, "/bin/"),
+    ]
+
+
+def _loans() -> list[Sight]:
+    """In need and not, as a leader, with everything wrong; a front office, and a person lent to it."""
+    desk = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
+    manager, calm = Worker.objects.get(username="manager"), Team.objects.get(slug="calm-desk")
+    lent = office.worker("Lent Today", calm)
+    until = timezone.now() + timedelta(hours=3)
+    loans.lend(
+        lent, to_team=desk, ends_at=until, reason="The hall is full", is_agreed=True, by=manager, now=timezone.now()
+    )
+    wrong = {"ends_at": "2026-03-03T09:00", "reason": ""}
+    nothing = {"people": "0", "until": "", "reason": ""}
+    pair = "worker=giorgos.papanikolaou.stefanidis&worker=siobhan.orourke"
+    return [
+        Sight("lend", "manager", "/lend/"),
+        Sight("lend-to", "manager", "/lend/?to=claims"),
+        Sight("lend-before-and-after", "manager", f"/lend/?to=claims&{pair}"),
+        Sight("lend-refused", "manager", "/lend/?to=claims", 422, sends="#lend-form", typed=wrong),
+        Sight("lend-front-office", "manager", "/lend/?to=front-desk&worker=idle-hands"),
+        Sight("lend-as-leader", "leader", f"/lend/?to={TEAM}"),
+        Sight("lend-asking", "leader", "/lend/", opens=".notice-new summary"),
+        Sight("lend-asking-refused", "leader", "/lend/", 422, sends="#notice-form", typed=nothing),
+        Sight("lend-history", "manager", "/lend/", opens=".history summary"),
+        Sight("bin-lent", "ibrahim.coulibaly", "/bin/"),
+        Sight("bin-front-office", lent.username, "/bin/"),
     ]
 
 

@@ -73,7 +73,7 @@ SKILLS = {
 
 # Who plays a part in today's story.
 VISITOR, STUCK, SLOW, AWAY = "Graciela Maria Mendes", "Cindy Lindqvist", "Vipul Raghunathan", "Mireille Dubois-Fontanel"
-AT_THE_DESK, NEXT_AT_THE_DESK = "Giorgos Papanikolaou-Stefanidis", "Farid Rahmani"
+AT_THE_DESK, NEXT_AT_THE_DESK = "Tāne Rangihuna", "Farid Rahmani"
 OFF_TODAY = ("Chukwuemeka Obiora-Nwankwo", "Zuzana Novotná")
 
 PEOPLE = (

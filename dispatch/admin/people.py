@@ -53,6 +53,7 @@ class WorkerAdmin(UserAdmin):
     list_display = ("name", "username", "team", "roles", "is_present", "is_active")
     list_filter = ("team", "is_present", "is_active")
     search_fields = ("name", "username", "email")
+    list_per_page = 40  # Django takes half a millisecond for each
     ordering = ("name",)
     readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
     formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,8 @@ from dispatch.models import (
 from dispatch.orphans_first import orphans_first
 from dispatch.repromise import repromise_all
 from skills.models import Team
+
+COUNTED = 10_000  # open files at most, for a page to say how many there are
 
 
 class ChecklistInline(admin.TabularInline):
@@ -160,8 +163,13 @@ class WorkCalendarAdmin(admin.ModelAdmin):
         return write_week(calendar.current.week)
 
     @admin.display(description=_("open files with the promise of another version"))
-    def older_promises(self, calendar: WorkCalendar) -> int:
-        return timetables.promised_by_other_versions([calendar]).count() if calendar.pk else 0
+    def older_promises(self, calendar: WorkCalendar) -> str:
+        number = timetables.number_by_other_versions(calendar, most=COUNTED) if calendar.pk else 0
+        return (
+            number_format(number)
+            if number < COUNTED
+            else gettext("%(number)s or more") % {"number": number_format(number)}
+        )
 
     @admin.action(description=_("Promise open files anew, by the version in force"), permissions=["change"])
     def promise_anew(self, request: HttpRequest, calendars: QuerySet[WorkCalendar]) -> None:
@@ -180,7 +188,7 @@ class WorkCalendarAdmin(admin.ModelAdmin):
             return
         obj.save(update_fields=["name"])
         if timetables.change(obj, timetable, by=by, now=now):
-            self.message_user(request, _new_version(obj, self.older_promises(obj)))
+            self.message_user(request, _new_version(obj, timetables.promised_by_other_versions([obj]).count()))
 
 
 def _new_version(calendar: WorkCalendar, older: int) -> str:

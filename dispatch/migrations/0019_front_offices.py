@@ -39,7 +39,7 @@ DROP FUNCTION dispatch_team_is_dispatched();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0015_loans'),
+        ('dispatch', '0018_notices_and_comings'),
         ('skills', '0004_works_in_and_levels'),
     ]
 

@@ -130,6 +130,12 @@ class File(models.Model):
             models.Index(fields=["team"], name="kept_files", condition=Q(state="waiting", kept_for__isnull=False)),
             models.Index(fields=["team"], name="hard_files", condition=Q(state="waiting", weight__gt=1)),
             models.Index(fields=["team"], name="passed_back_files", condition=Q(state="waiting", was_passed_back=True)),
+            # How many promises a new version of a calendar left as they were.
+            models.Index(
+                fields=["team", "calendar_version"],
+                name="open_by_version",
+                condition=Q(state__in=["waiting", "in_slot", "shelved"]),
+            ),
             # What one person finished lately, for that person alone: a look-up, however many files they ever finished.
             models.Index(
                 fields=["done_by", "done_at"], include=["weight"], name="done_by_person", condition=Q(state="done")
@@ -268,6 +274,8 @@ class Event(models.Model):
         LENT = "lent", _("lent")
         HOME = "home", _("back from a loan")
         CALLED_OFF = "called_off", _("loan called off")
+        POSTED = "posted", _("help asked for, or hands offered")
+        CLOSED = "closed", _("notice closed")
 
     team = models.ForeignKey(
         Team,
@@ -308,6 +316,8 @@ class Event(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["file", "id"], name="story_of_a_file"),
             models.Index(fields=["by", "id"], name="logged_by", condition=Q(kind="logged", by__isnull=False)),
+            # Who was there when: the hours in which a team did its work.
+            models.Index(fields=["worker", "at"], name="comings_and_goings", condition=Q(kind__in=["away", "back"])),
             GinIndex(
                 fields=["cause"],
                 opclasses=["gin_trgm_ops"],

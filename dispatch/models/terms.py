@@ -93,7 +93,7 @@ class CalendarVersion(models.Model):
     def hours(self) -> calendars.Calendar:
         """The pure calendar, cached by its content, so that its yearly tables are built once in a process.
 
-        Raises ValueError for hours that cannot be worked.
+        Raises calendars.Unworkable for hours that cannot be worked.
         """
         return calendars.from_text(
             zone=self.zone,

@@ -61,7 +61,7 @@ def weekday_clock(at: datetime) -> str:
 @register.filter
 def weekday_date_clock(at: datetime) -> str:
     """ "Thu 5 Mar, 09:00" in the instant's own zone."""
-    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, "D j M"), "time": clock(at)}
+    return _("%(day)s, %(time)s") % {"day": dateformat.format(at, _("D j M")), "time": clock(at)}
 
 
 @register.filter
@@ -93,8 +93,14 @@ def since(at: datetime, now: datetime) -> str:
 
 
 def _day_name(at: datetime, now: datetime, days: int) -> str:
-    near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
-    return near.get(days) or dateformat.format(at, "D j M" if at.year == now.year else "D j M Y")
+    match days:
+        case -1:
+            return _("yesterday")
+        case 0:
+            return _("today")
+        case 1:
+            return _("tomorrow")
+    return dateformat.format(at, _("D j M") if at.year == now.year else _("D j M Y"))
 
 
 def _counted(told: float) -> int:

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dispatch import andon, live, rights
-from dispatch.boards import Board, all_teams, team_board
+from dispatch.boards import all_teams, board_of
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from dispatch.views import front_office
@@ -54,6 +54,7 @@ class Told:
 
 
 NOTHING_TOLD = Told()
+QUEUES = Queue.objects.select_related("team", "calendar__current")
 
 
 @rights.only(rights.may_see_boards)
@@ -69,35 +70,41 @@ def boards(request: HttpRequest) -> HttpResponse:
 @require_safe
 def board(request: HttpRequest, team: str) -> HttpResponseBase:
     secret = request.GET.get("wall")
+    queue = QUEUES.filter(team__slug=team).first()
     if secret is not None:
-        queue = Queue.objects.filter(team__slug=team).select_related("team").first()
         if queue is None or not rights.opens_wall(queue, secret):
             raise Http404
-        return page(request, queue.team, wall=secret)
+        return _page(request, queue, wall=secret)
     if not isinstance(request.user, Worker):
         return redirect_to_login(request.get_full_path())
     if not rights.may_see_boards(request.user):
         raise PermissionDenied
-    return page(request, get_object_or_404(Team, slug=team))
+    return _page(request, queue) if queue else _missing(request, get_object_or_404(Team, slug=team))
 
 
-def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
+def page(request: HttpRequest, team: Team, *, told: Told) -> HttpResponse:
+    """The board's page with what there is to say about an act on it."""
+    queue = QUEUES.filter(team=team).first()
+    return _page(request, queue, told=told) if queue else _missing(request, team)
+
+
+def _missing(request: HttpRequest, team: Team) -> HttpResponse:
+    if team.is_front_office:
+        return front_office.page(request, team)
+    return render(request, "dispatch/board_missing.html", {"team": team})
+
+
+def _page(request: HttpRequest, queue: Queue, *, wall: str = "", told: Told = NOTHING_TOLD) -> HttpResponse:
     """The whole board, and under it what this person may do from here."""
     person = request.user if isinstance(request.user, Worker) and not wall else None
-    try:
-        board = team_board(team, now=timezone.now())
-    except Queue.DoesNotExist:
-        return (
-            front_office.page(request, team)
-            if team.is_front_office
-            else render(request, "dispatch/board_missing.html", {"team": team})
-        )
+    team = queue.team
+    board = board_of(queue, now=timezone.now())
     context = {
         **live.board_context(board),
         "wall": wall,
         "stream_url": _with(f"/live/board/{team.slug}/", lang=get_language(), seen=live.mark_of(board), wall=wall),
-        "acts": _acts(person, team, calls=board.help_calls, now=board.now) if person else None,
-        "wall_url": _wall_url(person, board) if person else "",
+        "acts": _acts(person, queue, calls=board.help_calls, now=board.now) if person else None,
+        "wall_url": _wall_url(person, queue) if person else "",
         "team": team,
         "told": told,
     }
@@ -106,30 +113,32 @@ def page(request: HttpRequest, team: Team, *, wall: str = "", told: Told = NOTHI
 
 def acts_of(person: Worker, team: Team) -> Acts | None:
     """None for whoever is never called here: they need not even ask."""
-    queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
+    queue = QUEUES.filter(team=team).first()
     if queue is None:
         return None
     now = timezone.now().astimezone(ZoneInfo(queue.calendar.hours().zone))
-    return _acts(person, team, calls=open_calls(team.pk, now=now), now=now)
+    return _acts(person, queue, calls=open_calls(team.pk, now=now), now=now)
 
 
-def _acts(person: Worker, team: Team, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+def _acts(person: Worker, queue: Queue, *, calls: tuple[HelpWanted, ...], now: datetime) -> Acts | None:
+    team = queue.team
     prefetch_related_objects([person], "leads")  # the rules below ask for them again and again
     if not rights.may_be_called(person, team):
         return None
-    mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True))
+    mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True)) if calls else set()
     causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
         return Acts(now, calls, mine, (), causes, {})
-    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False)
-    return Acts(now, calls, mine, tuple(people), causes, andon.recurring_causes(team.pk, now=now))
+    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False).only("username", "name", "is_present")
+    recurring = andon.recurring_causes(queue, now=now)
+    return Acts(now, calls, mine, tuple(people), causes, recurring)
 
 
-def _wall_url(person: Worker, board: Board) -> str:
+def _wall_url(person: Worker, queue: Queue) -> str:
     """Empty for whoever may not hand it out."""
-    if not rights.may_share_wall(person, board.team):
+    if not rights.may_share_wall(person, queue.team):
         return ""
-    return _with(reverse("board", args=[board.team.slug]), wall=Queue.objects.get(team=board.team).wall_secret)
+    return _with(reverse("board", args=[queue.team.slug]), wall=queue.wall_secret)
 
 
 def _with(path: str, **words: str | None) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from dispatch import directory, rights
 from dispatch.models import FileType, Queue, State
-from dispatch.search import LONGEST, SHOWN, Asked, find
+from dispatch.search import LONGEST, Asked, find
 from skills.models import Team, Worker
 
 TYPES_OFFERED = 5
@@ -53,7 +53,6 @@ def search(request: HttpRequest) -> HttpResponse:
         "found": found,
         "sure": [row for row in found.rows if not row.is_guess],
         "guesses": [row for row in found.rows if row.is_guess],
-        "shown": SHOWN,
     }
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "dispatch/_found.html", context)

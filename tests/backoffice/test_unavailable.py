@@ -87,3 +87,13 @@ def test_the_process_answers_for_itself(django_assert_num_queries: object) -> No
     with django_assert_num_queries(0):
         for answer in (client.get("/healthz"), client.head("/healthz")):
             assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain")
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("address", "says"), [("/typo/", "L’erreur vient de chez nous"), ("/ended/", "La base de données ne répond pas")]
+)
+def test_trouble_is_told_in_the_language_of_who_asked(address: str, says: str) -> None:
+    answer = Client(raise_request_exception=False, HTTP_ACCEPT_LANGUAGE="fr").get(address)
+    assert '<html lang="fr">' in answer.content.decode()
+    assert says in answer.content.decode()

@@ -13,11 +13,12 @@ from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from dispatch import andon, backlog, boards, flow, rights
 from dispatch.models import Absence, Agreement, File, Queue, Slot, State
 from dispatch.refill import refill
-from dispatch.templatetags import worktime
+from dispatch.templatetags import bin_card, worktime
 from tests import office
 from tests.office import NOW
 
@@ -354,7 +355,30 @@ def test_a_slot_says_which_skill_it_takes(team):
     office.log(office.file_type("Hull", team, needs="marine"), 1)
     office.worker("Ada", team, marine="U")
     assert board_of(team).bins[0].slots[0].needs == "marine"
-    assert "Hull<i> · marine</i>" in text(visit("/board/settlements/", office.person("Wim", "worker")))
+    assert "Hull</span><i>marine</i>" in text(visit("/board/settlements/", office.person("Wim", "worker")))
+
+
+def test_a_card_is_drawn_once_and_anew_when_it_says_something_else(team, monkeypatch):
+    office.log(office.file_type("Claim", team), 3)
+    ada = office.worker("Ada", team)
+    drawings = []
+    draw = bin_card.render_to_string
+    monkeypatch.setattr(bin_card, "render_to_string", lambda *args: drawings.append(args) or draw(*args))
+    bin_card._card.cache_clear()
+
+    def card(now=NOW):
+        board = board_of(team, now)
+        return bin_card.bin_card(board.bins[0], board.now)
+
+    first = card()
+    assert card(NOW + timedelta(seconds=59)) == first
+    assert len(drawings) == 1
+    assert "0h 01" in card(NOW + A_MINUTE)
+    flow.start(ada, 1, by=ada, now=NOW)
+    assert "is-in-hand" in card()
+    with translation.override("fr"):
+        assert "en main" in card()
+    assert len(drawings) == 4
 
 
 def test_stuck_counts_a_bin_and_its_call_once(team):

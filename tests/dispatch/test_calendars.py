@@ -188,7 +188,7 @@ def test_a_time_that_comes_twice_is_its_first_coming(hours: tuple[str, str], ope
         ({"week": ((("nine", "17:00"),),) * 7}, "not working hours"),
         ({"week": ((("09:00", "25:00"),),) * 7}, "not working hours"),
         ({"week": ((("09:00+02:00", "17:00"),),) * 7}, "zone of its own"),
-        ({"country": "XX"}, "'XX'"),
+        ({"country": "XX"}, "“XX”"),
         ({"country": "FR", "subdivision": "Nowhere"}, "FR Nowhere"),
     ],
 )

@@ -99,9 +99,9 @@ def test_r12_a_cause_for_the_third_time_in_ten_working_days_is_a_problem(ada, te
         end_one(cause, at)
     for _ in range(3):
         end_one("away", NOW)  # what the product writes itself is no cause
-    assert andon.recurring_causes(team.pk, now=NOW) == {}
+    assert andon.recurring_causes(team.queue, now=NOW) == {}
     end_one("FORM unclear", NOW)
-    assert andon.recurring_causes(team.pk, now=NOW) == {"FORM unclear": 3}
+    assert andon.recurring_causes(team.queue, now=NOW) == {"FORM unclear": 3}
 
 
 @pytest.mark.parametrize("leave", ["away", "pass_back", "withdraw", "shelve"])
@@ -128,7 +128,7 @@ def test_r12_what_ends_by_itself_is_no_cause_in_whatever_language(ada, team, tmp
                 undo.undo(Event.objects.latest("pk"), by=ada, now=called_at + timedelta(seconds=9))
     assert set(HelpCall.objects.values_list("cause", flat=True)) == {"undone"}
     assert andon.recent_causes(team.pk) == []
-    assert andon.recurring_causes(team.pk, now=NOW) == {}
+    assert andon.recurring_causes(team.queue, now=NOW) == {}
 
 
 def test_r14_the_second_pass_back_raises_a_help_call(team, claim):

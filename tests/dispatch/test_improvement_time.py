@@ -147,17 +147,17 @@ def test_it_costs_the_same_however_much_waits_and_nothing_while_there_is_work(
     ada, team, client, django_assert_num_queries, monkeypatch
 ):
     hull = office.file_type("Hull", team, needs="marine")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         found(ada, team)
     office.log(hull, 60)
     for number in range(5):
         office.log(office.file_type(f"Kind {number}", team, needs=f"skill {number}"), 2)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         found(ada, team)
     leader = office.worker("Lea", team)
     leader.roles = [Role.WORKER, Role.LEADER]
     leader.save(update_fields=["roles"])
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         found(leader, team)
     office.log(office.file_type("Claim", team), 1)
     flow.back(ada, by=ada, now=NOW)

@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 from django.urls import reverse
 
-from dispatch import ledger
+from dispatch import ledger, zones
 from dispatch.models import Agreement, CalendarVersion, Event, File, WorkCalendar
 from tests import office
 
@@ -122,6 +122,23 @@ def test_after_an_agreement_too(admin, claim):
     office.log(claim, 2)
     Agreement.objects.create(file_type=claim, kind="working_hours", hours=5)
     assert "2 open files were promised anew" in said(promise_anew(admin, TYPES, claim.pk, "agreed"))
+
+
+def test_a_calendar_that_cannot_work_is_refused_in_the_language_of_the_reader(admin, monkeypatch):
+    monkeypatch.setattr(zones, "places", lambda: ("Europe/Atlantis",))
+    answer = admin.post(
+        reverse(f"{CALENDARS}_add"), calendar_form(zone="Europe/Atlantis"), headers={"accept-language": "fr"}
+    )
+    assert "Le fuseau horaire « Europe/Atlantis » n’existe pas" in errors(answer).replace("\u00a0", " ")
+
+
+def test_the_form_of_a_calendar_is_all_in_the_language_of_the_reader(admin):
+    change_calendar(admin, exceptions="2026-12-31 closed")
+    page = admin.get(
+        reverse(f"{CALENDARS}_change", args=[office.calendar().pk]), headers={"accept-language": "fr"}
+    ).content.decode()
+    assert "2026-12-31 fermé</textarea>" in page
+    assert 'placeholder="non travaillé"' in page
 
 
 # Agreements

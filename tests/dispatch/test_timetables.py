@@ -46,7 +46,26 @@ def test_a_file_keeps_the_promise_and_the_version_of_its_intake(team):
     assert (before.calendar_version.number, after.calendar_version.number) == (1, 2)
     assert before.due_at - after.due_at == timedelta(hours=2)
     assert list(timetables.promised_by_other_versions([calendar])) == [before]
+    assert timetables.number_by_other_versions(calendar, most=9) == 1
     assert before.calendar_version.hours().end_of_work(NOW.date()) == NOW.replace(hour=17)
+
+
+def test_the_number_of_older_promises_is_counted_up_to_a_bound_in_an_index(team):
+    claim, calendar = office.file_type("Claim", team), office.calendar()
+    office.log(claim, 3)
+    other = timetables.make("Other", SHORT, now=NOW)
+    assert timetables.number_by_other_versions(calendar, most=9) == 0
+    Queue.objects.filter(team=team).update(calendar=other)
+    office.log(claim, 1)
+    Queue.objects.filter(team=team).update(calendar=calendar)
+    assert timetables.number_by_other_versions(calendar, most=9) == 1  # of a version made later, for another calendar
+    assert timetables.change(calendar, SHORT, now=NOW)
+    assert timetables.number_by_other_versions(calendar, most=9) == 4
+    assert timetables.number_by_other_versions(calendar, most=2) == 2
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {timetables.BY_OTHER_VERSIONS}", {"calendar": calendar.pk, "most": 9})
+        assert "\n".join(line for (line,) in cursor.fetchall()).count("open_by_version") == 2
 
 
 def test_a_version_says_who_made_it_when_and_nothing_new_makes_none(team):

@@ -169,3 +169,14 @@ def test_r18_away_undone_brings_back_what_still_waits(ada, team):
     assert office.in_bin(ada) == ["", held[1], held[2]]
     refill(team.pk, now=SOON)
     assert all(office.in_bin(ada)) or not File.objects.filter(state=State.WAITING).exists()
+
+
+def test_r18_logging_is_undone_though_the_file_came_into_a_slot_since_it_was_read(ada, team):
+    bo = office.worker("Bo", team)  # takes the two that still waited
+    file, _new = flow.log(reference="OOPS", file_type=team.file_types.get(), by=ada, now=NOW)
+    read_before = Event.objects.select_related("file", "by").get(kind="logged", file=file)
+    refill(team.pk, now=NOW)
+    assert "OOPS" in office.in_bin(bo)
+    undo.undo(read_before, by=ada, now=SOON)
+    file.refresh_from_db()
+    assert file.state == State.WITHDRAWN

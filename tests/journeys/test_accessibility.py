@@ -73,7 +73,7 @@ class Troubles:
         page.on("response", self._response)
 
     def _console(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and not re.search(r"status of (403|404|422)", text):
+        if kind in ("error", "warning") and not re.search(r"status of (403|404|422|500|503)", text):
             self.found.append(f"{kind} on the console: {text}")
 
     def _request(self, url: str) -> None:

@@ -122,6 +122,38 @@ def test_a_change_from_elsewhere_is_told_and_takes_no_cursor(visit: Visitors, at
     expect_spoken(page, f"{cast.leader.get_short_name()} comes to help on {references[1]}.")
 
 
+def test_what_was_refused_keeps_its_marks_when_something_changes_elsewhere(visit: Visitors, at_hand: Run) -> None:
+    """Until the next act: the items to confirm, and the field of a panel that was sent without a reason."""
+    visit.forgiven += "|422"
+    cast, references, page = at_the_bin(visit, at_hand, files=3)
+    marked = page.locator(".check.is-open")
+
+    def change_elsewhere(reference: str, spoken: str) -> None:
+        file = File.objects.get(reference=reference)
+        flow.withdraw(file, reason="not wanted", by=cast.leader, now=timezone.now())
+        expect_spoken(page, spoken)
+
+    page.keyboard.press("s")
+    expect(page.locator(":focus")).to_have_accessible_name("Sums agree")
+    page.keyboard.press("d")
+    expect(marked).to_have_count(2)
+    change_elsewhere(references[2], f"{references[0]} is in hand. {references[1]} comes after it.")
+    expect(page.get_by_role("alert")).to_contain_text("Still to confirm")
+    expect(marked).to_have_text(["Sums agree", "Customer told"])
+    page.get_by_label("Sums agree").check()
+    page.keyboard.press("d")
+    expect(marked).to_have_text(["Customer told"])
+    page.keyboard.press("p")
+    page.keyboard.type(" ")
+    page.keyboard.press("Control+Enter")
+    reason = page.get_by_label("Why do you pass it back?")
+    expect(reason).to_have_attribute("aria-invalid", "true")
+    expect(marked).to_have_count(0)
+    change_elsewhere(references[1], f"{references[0]} is in hand.")
+    expect(page.locator("#bin")).not_to_contain_text(references[1])
+    expect(reason).to_have_attribute("aria-invalid", "true")
+
+
 def test_the_offer_to_undo_ends_with_its_minute(visit: Visitors, at_hand: Run) -> None:
     """Also for whoever wants no movement, and the cursor does not go with it."""
     visit.forgiven += "|htmx:error: timeout"  # of a look on the way, for which a minute passed at once
