@@ -94,6 +94,10 @@ class Calendar:
         """The date on the team's wall at this instant."""
         return _utc(at).astimezone(self._tz).date()
 
+    def local(self, at: datetime) -> datetime:
+        """This instant as the team's wall shows it."""
+        return _utc(at).astimezone(self._tz)
+
     def hours_on(self, day: date) -> Day:
         """The wall times worked on this day; none on a day off."""
         if day in self.exceptions:
@@ -105,6 +109,11 @@ class Calendar:
 
     def is_working_day(self, day: date) -> bool:
         return bool(self.hours_on(day))
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether only a public holiday keeps this day from being worked."""
+        is_listed = day in _public_holidays(self.country, self.subdivision, day.year)
+        return is_listed and bool(self.week[day.weekday()]) and day not in self.exceptions
 
     def next_working_day(self, day: date) -> date:
         """The first working day after this one."""

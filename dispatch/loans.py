@@ -216,6 +216,10 @@ def _insist_on_sense(
     names = {"name": worker, "team": to_team}
     if worker.team_id is None or not worker.is_active or not worker.has_role(Role.WORKER):
         raise NotLendable(_("%(name)s works in no team now, so there is nobody to lend.") % names)
+    if Team.objects.filter(pk=worker.team_id, is_front_office=True).exists():
+        raise NotLendable(
+            _("%(name)s is of a front office, whose people have no bin: nobody is lent from there.") % names
+        )
     if worker.team_id == to_team.pk:
         raise NotLendable(_("%(name)s is at home in %(team)s already.") % names)
     if not to_team.is_front_office and not Queue.objects.filter(team=to_team).exists():

@@ -157,6 +157,11 @@ def _made_team(name: str, notices: list[str], *, now: datetime) -> Team:
     name = collapsed(name)
     found = directory.meant(name, directory.index(Team.objects.all())[name.upper()])
     team = found[0] if found else Team.objects.create(name=name, slug=directory.free_addresses(Team, [name])[name])
+    if team.is_front_office:
+        raise tables.Unreadable(
+            _("%(team)s is a front office, which has no central queue. Write --team %(slug)s instead.")
+            % {"team": team, "slug": team.slug}
+        )
     if not Queue.objects.filter(team=team).exists():
         calendar = WorkCalendar.objects.order_by("pk").first()
         calendar = calendar or timetables.make(_("Standard"), Timetable("Europe/Paris"), now=now)
@@ -183,7 +188,7 @@ def _people(table: Table, columns: Columns) -> tuple[list[Person], list[Problem]
         elif twin := people.get(checked.username.casefold()):
             message = _("%(username)s is in line %(line)s already. Put all about a person into one row.")
             problems.append(Problem(row.line, "username", message % {"username": checked.username, "line": twin.line}))
-        elif checked.team and checked.team.pk not in queues:
+        elif checked.team and checked.team.pk not in queues and not checked.team.is_front_office:
             problems.append(Problem(row.line, "team", no_queue(checked.team)))
         else:
             people[checked.username.casefold()] = checked
@@ -334,8 +339,12 @@ def _change(
         team=team,
         roles=roles if set(roles) != set(worker.roles) else worker.roles,
         levels=levels,
-        came_in=present and team is not None and Role.WORKER in roles and worker.is_active and not worker.is_present,
+        came_in=present and _has_bin(team) and Role.WORKER in roles and worker.is_active and not worker.is_present,
     )
+
+
+def _has_bin(team: Team | None) -> bool:
+    return team is not None and not team.is_front_office
 
 
 def _write(changes: Sequence[Change], *, now: datetime) -> None:

@@ -53,6 +53,11 @@ def may_renew_office_wall(person: Worker) -> bool:
     return person.has_role(Role.ADMINISTRATOR)
 
 
+def leads_any(person: Worker) -> bool:
+    """Which team, and whom, the page asks next."""
+    return person.has_role(Role.LEADER)
+
+
 def leads(person: Worker, team: Team) -> bool:
     """Who answers for the team's day: says who is here and who is not, and plans absences."""
     return person.has_role(Role.LEADER) and any(led.pk == team.pk for led in person.leads.all())
@@ -173,6 +178,8 @@ def home_of(person: Worker) -> str:
         return reverse("office")
     if person.has_role(Role.LEADER) and (team := person.leads.first()):
         return reverse("board", args=[team.slug])
+    if person.team and person.team.is_front_office and may_work_a_bin(person):
+        return reverse("board", args=[person.team.slug])
     if may_work_a_bin(person):
         return reverse("bin")
     if may_log_files(person):

@@ -17,6 +17,7 @@ from dispatch.views import (
     presence,
     scan,
     search,
+    week,
 )
 
 urlpatterns = [
@@ -35,6 +36,11 @@ urlpatterns = [
     path("board/<slug:team>/bin/<str:username>/undo/", presence.undo_act, name="undo_of"),
     path("board/<slug:team>/bin/<str:username>/absences/", presence.plan, name="plan_absence"),
     path("board/<slug:team>/bin/<str:username>/absences/<int:absence>/cancel/", presence.cancel, name="cancel_absence"),
+    path("absences/<slug:team>/", week.week, name="week"),
+    path("absences/<slug:team>/import/", week.import_table, name="week_import"),
+    path("absences/<slug:team>/undo/", week.undo_act, name="week_undo"),
+    path("absences/<slug:team>/of/<str:username>/", week.plan, name="week_plan"),
+    path("absences/<slug:team>/of/<str:username>/<int:absence>/cancel/", week.cancel, name="week_cancel"),
     path("bin/", bin.mine, name="bin"),
     path("bin/slots/", bin.slots, name="bin_slots"),
     path("bin/away/", bin.away, name="away"),

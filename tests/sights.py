@@ -12,8 +12,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
-from dispatch import absences, andon, attachments, flow, importing, loans, shelf
-from dispatch.models import File, HelpCall, Import, Notice, OfficeWall, Queue, Slot, State
+from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf
+from dispatch.models import Absence, File, HelpCall, Import, Notice, OfficeWall, Queue, Slot, State
 from skills.models import Role, Skill, Team, Worker
 from tests import office, outages
 from tests.servers import Run
@@ -105,6 +105,7 @@ def furnish(run: Run) -> list[Sight]:
         *_doors(team),
         *_outages(run),
         *_boards(team),
+        *_weeks(team),
         *_bins(),
         *_files(waiting, team),
         *_loans(),
@@ -209,6 +210,42 @@ def _asks_for_help(team: Team) -> None:
     )
 
 
+def _weeks(team: Team) -> list[Sight]:
+    """A week with something in it, its form, and a front office whose people have no bin."""
+    now = timezone.now()
+    planned = Absence.objects.filter(worker__team=team, starts_at__gt=now).order_by("starts_at")[0]
+    hours = team.queue.calendar.hours()
+    day = hours.local_day(planned.starts_at)
+    name = roster.name_of(day - timedelta(day.weekday()))
+    at, opened = f"/absences/{team.slug}/", f"?week={name}&for={planned.worker.username}&on={day}"
+    office.team("Calm desk two")
+    desk = Team.objects.get(is_front_office=True)
+    desk_worker = office.person("Desk Worker", Role.WORKER, team=desk)
+    if not desk.hands.filter(team__is_front_office=False).exists():
+        lent = Worker.objects.get(name="Tāne Rangihuna")
+        until, by = now + timedelta(hours=2), Worker.objects.get(username="manager")
+        loans.lend(lent, to_team=desk, ends_at=until, reason="Many callers", is_agreed=True, by=by, now=now)
+    return [
+        Sight("week", "leader", at),
+        Sight("week-as-worker", "worker", at),
+        Sight("week-planning", "leader", at + opened),
+        Sight(
+            "week-refused",
+            "leader",
+            at + opened,
+            422,
+            sends="#plan form:last-of-type",
+            typed={"until_day": "2026-01-01"},
+        ),
+        Sight("week-unknown", "worker", f"{at}?week=2026-W99", 404),
+        Sight("week-of-nobody", "manager", "/absences/calm-desk-two/"),
+        Sight("week-import", "leader", f"{at}import/"),
+        Sight("week-import-refused", "leader", f"{at}import/", 422, sends="form.upload"),
+        Sight("front-office", "manager", f"/board/{desk.slug}/"),
+        Sight("front-office-bin", desk_worker.username, "/bin/"),
+    ]
+
+
 def _bins() -> list[Sight]:
     calm = office.team("Calm desk")
     away, idle = office.worker("Away Today", calm, present=False), office.worker("Idle Hands", calm)
@@ -242,7 +279,7 @@ def _bins() -> list[Sight]:
 
 def _loans() -> list[Sight]:
     """In need and not, as a leader, with everything wrong; a front office, and a person lent to it."""
-    desk = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
+    desk = Team.objects.get(is_front_office=True)
     manager, calm = Worker.objects.get(username="manager"), Team.objects.get(slug="calm-desk")
     lent = office.worker("Lent Today", calm)
     until = timezone.now() + timedelta(hours=3)
@@ -257,7 +294,7 @@ def _loans() -> list[Sight]:
         Sight("lend-to", "manager", "/lend/?to=claims"),
         Sight("lend-before-and-after", "manager", f"/lend/?to=claims&{pair}"),
         Sight("lend-refused", "manager", "/lend/?to=claims", 422, sends="#lend-form", typed=wrong),
-        Sight("lend-front-office", "manager", "/lend/?to=front-desk&worker=idle-hands"),
+        Sight("lend-front-office", "manager", f"/lend/?to={desk.slug}&worker=idle-hands"),
         Sight("lend-as-leader", "leader", f"/lend/?to={TEAM}"),
         Sight("lend-asking", "leader", "/lend/", opens=".notice-new summary"),
         Sight("lend-asking-refused", "leader", "/lend/", 422, sends="#notice-form", typed=nothing),

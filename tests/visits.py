@@ -3,6 +3,7 @@
 For tests that walk all of it: who may see and do what, what no page may tell, and whether every text is translated.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -153,6 +154,10 @@ def new_office() -> Office:
             LEADER: Visit({"username": "wanda"}, {"event": _event("away", lea)}),
             WORKER: Visit(sent={"event": started[WORKER]}),
         },
+        ("/absences/<team>/undo/", "POST"): {
+            LEADER: Visit(sent={"event": _event("planned", lea)}),
+            WORKER: Visit(sent={"event": started[WORKER]}),
+        },
         ("/files/<reference>/", "POST act=undo"): {
             role: Visit({"reference": logged[role].reference}, {"event": undo[role]}) for role in undo
         },
@@ -288,6 +293,8 @@ def _sent() -> dict[str, Given]:
         "/language/": {"language": "fr"},
         "/board/<team>/help/<call>/end/": {"cause": "form unclear"},
         "/board/<team>/bin/<username>/absences/": {"starts_at": tomorrow, "ends_at": day_after},
+        "/absences/<team>/of/<username>/": {"from_day": "2026-03-09", "until_day": "2026-03-10"},
+        "/absences/<team>/import/": {"content": base64.b64encode(b"username,starts_at,ends_at\n").decode()},
         "/bin/<position>/stuck/": {"reason": "which form"},
         "/bin/<position>/shelve/": {"reason": "the broker", "wake": tomorrow},
         "/bin/<position>/pass-back/": {"reason": "not mine"},

@@ -1,8 +1,8 @@
 """The demo office: three teams, a front desk and thirty people with six weeks behind them, at work right now, whenever that is.
 
 `place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `outside` and `story` say
-what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, and
-`loans` says who helps whom.
+what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, `loans` says who helps
+whom, and `plans` who will be away and lent in the days to come.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-from backoffice.demo import books, loans
+from backoffice.demo import books, loans, plans
 from backoffice.demo.office import open_office
 from backoffice.demo.past import Past
 from backoffice.demo.place import calendar_for
@@ -52,6 +52,7 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         past = Past(office, tell(office, now=now, rng=rng), now=now, rng=rng)
         books.write(office, past)
         loans.lend(office, now=now)
+        plans.write(office, now=now)
     return Made(
         teams=Team.objects.count(),
         people=len(office.people),

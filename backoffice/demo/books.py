@@ -18,6 +18,7 @@ from dispatch.models import (
     Customer,
     File,
     FileType,
+    Loan,
     PassBack,
     Queue,
     Slot,
@@ -53,9 +54,10 @@ def write(office: Office, past: Past) -> None:
     _copy("dispatch_event", Entry._fields, past.events)
     PassBack.objects.bulk_create(past.pass_backs)
     Slot.objects.bulk_create(office.slots)
+    Loan.objects.bulk_create(past.loans)
     with connection.cursor() as cursor:
         cursor.execute(TALLIES)
-        keyed = [Team, WorkCalendar, CalendarVersion, Skill, Worker, Customer, FileType, File, Slot]
+        keyed = [Team, WorkCalendar, CalendarVersion, Skill, Worker, Customer, FileType, File, Slot, Loan]
         for statement in connection.ops.sequence_reset_sql(no_style(), keyed):
             cursor.execute(statement)
         cursor.execute("ANALYZE dispatch_file, dispatch_event, dispatch_slot, dispatch_tally")
@@ -64,7 +66,7 @@ def write(office: Office, past: Past) -> None:
 def _write_office(office: Office) -> None:
     WorkCalendar.objects.bulk_create([office.calendar])
     CalendarVersion.objects.bulk_create([office.calendar.current])
-    Team.objects.bulk_create(office.teams)
+    Team.objects.bulk_create([*office.teams, office.front_desk])
     Queue.objects.bulk_create(office.queues)
     Skill.objects.bulk_create(office.skills)
     Worker.objects.bulk_create([person.worker for person in office.people])

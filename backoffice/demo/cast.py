@@ -57,6 +57,8 @@ TEAMS = (
     CastTeam(APPEALS, "AP", level=8, today=0.4),
 )
 
+FRONT_DESK = "Front desk"  # not dispatched here: people are lent to it
+
 # Trade finance is a gap that nobody fills alone; Marine and Mediation hang on one person each.
 SKILLS = {
     "payments": "Payments abroad",
@@ -71,6 +73,7 @@ SKILLS = {
 
 # Who plays a part in today's story.
 VISITOR, STUCK, SLOW, AWAY = "Graciela Maria Mendes", "Cindy Lindqvist", "Vipul Raghunathan", "Mireille Dubois-Fontanel"
+AT_THE_DESK, NEXT_AT_THE_DESK = "Tāne Rangihuna", "Farid Rahmani"
 OFF_TODAY = ("Chukwuemeka Obiora-Nwankwo", "Zuzana Novotná")
 
 PEOPLE = (

@@ -52,6 +52,7 @@ class Office:
 
     calendar: WorkCalendar
     teams: list[Team]
+    front_desk: Team
     levels: dict[int, int]
     queues: list[Queue]
     skills: list[Skill]
@@ -113,6 +114,7 @@ def open_office(calendar: WorkCalendar, *, since: datetime) -> Office:
     return Office(
         calendar=calendar,
         teams=list(teams.values()),
+        front_desk=Team(pk=len(teams) + 1, name=cast.FRONT_DESK, slug=slugify(cast.FRONT_DESK), is_front_office=True),
         levels={teams[each.name].pk: each.level for each in cast.TEAMS},
         queues=[Queue(team=team, calendar=calendar, bin_size=BIN_SIZE) for team in teams.values()],
         skills=list(skills.values()),

@@ -38,10 +38,13 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Absence:
+    """`loan` numbers those at the front desk, from 1 up; the others have none."""
+
     person: Person
     left_at: datetime
     back_at: datetime
     note: str
+    loan: int = 0
 
 
 def arrivals(office: Office, days: list[date], *, rng: Random) -> Iterator[Arrival]:

@@ -8,6 +8,7 @@ How long a file takes is skewed to the right as in the log named in `outside`, w
 for 50, 75 and 90 %) are those of a lognormal distribution with sigma 0.96; here a little less, as these file types are finer.
 """
 
+import json
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from backoffice.demo.outside import Absence, Arrival
 from backoffice.demo.story import Story
 from dispatch import receipts
 from dispatch.matching import Candidate, EmptySlot, Fill, Hand, enough_candidates, match
-from dispatch.models import Event, File, PassBack, Slot, State, Turn
+from dispatch.models import Event, File, Loan, PassBack, Slot, State, Turn
 from dispatch.receipts import Obstacle, Passed, Receipt, Skipped, Told
 from dispatch.spread import Equal, Lot, mean_weight
 from skills.models import Role, Skill, Worker
@@ -107,6 +108,7 @@ class Past:
         self.files: list[File] = []
         self.events: list[Entry] = []
         self.pass_backs: list[PassBack] = []
+        self.loans: list[Loan] = []  # to the front desk, all of them over
         self.desks = _desks(office)
         self._team = {
             team.pk: [desk for desk in self.desks.values() if desk.team_id == team.pk] for team in office.teams
@@ -115,6 +117,7 @@ class Past:
         self._hours, self._book = office.hours, office.book
         self._work = {work.file_type.pk: work for work in office.work}
         self._intake = next(person.worker.pk for person in office.people if Role.ASSISTANT in person.worker.roles)
+        self._manager = next(person.worker.pk for person in office.people if Role.MANAGER in person.worker.roles)
         self._waiting: dict[int, list[Order]] = {file_type: [] for file_type in self._work}
         self._queues: defaultdict[int, list[list[Order]]] = defaultdict(list)  # by team
         for pk, work in self._work.items():
@@ -132,7 +135,10 @@ class Past:
         for absence in self._story.absences:
             desk = self.desks[absence.person.worker.pk]
             self._plan(absence.left_at, self._leave, (desk, absence))
-            self._plan(absence.back_at, self._come, desk)
+            if absence.loan:
+                self._plan(absence.back_at, self._come_home, (desk, absence))
+            else:
+                self._plan(absence.back_at, self._come, desk)
         while self._agenda and self._agenda[0][0] <= self._now:
             at, self._acting, act, what = heappop(self._agenda)
             act(at, what)
@@ -185,7 +191,19 @@ class Past:
         desk.is_present, desk.away_until, desk.plan = False, absence.back_at, 0
         for slot in desk.held:
             self._give_back(slot, desk, Event.Kind.RETURNED, cause=absence.note, at=at)
-        self._tell(Event.Kind.AWAY, desk, cause=absence.note, at=at)
+        if absence.loan:
+            self.loans.append(self._loan(desk, absence))
+            self._tell_of_loan(Event.Kind.LENT, desk, absence, by=self._manager, cause=absence.note, at=at)
+        else:
+            self._tell(Event.Kind.AWAY, desk, cause=absence.note, at=at)
+        self._wake(desk.team_id, at, cause="wake-up")
+
+    def _come_home(self, at: datetime, what: tuple[Desk, Absence]) -> None:
+        desk, absence = what
+        desk.is_present, desk.away_until = True, None
+        for slot in desk.slots:
+            slot.empty_since = at
+        self._tell_of_loan(Event.Kind.HOME, desk, absence, at=at)
         self._wake(desk.team_id, at, cause="wake-up")
 
     # Work
@@ -363,6 +381,22 @@ class Past:
     def _tell(self, kind: str, desk: Desk, *, cause: str = "", at: datetime) -> None:
         worker_id = desk.worker.pk
         self.events.append(Entry(desk.team_id, None, kind, worker_id, cause, "", "", worker_id, None, at))
+
+    def _loan(self, desk: Desk, absence: Absence) -> Loan:
+        start, end = absence.left_at, absence.back_at
+        loan = Loan(pk=absence.loan, worker=desk.worker, from_team_id=desk.team_id, to_team=self._office.front_desk)
+        loan.starts_at, loan.asked_at, loan.agreed_at, loan.started_at = start, start, start, start
+        loan.ends_at, loan.ended_at, loan.reason = end, end, absence.note
+        loan.asked_by_id = loan.agreed_by_id = self._manager
+        return loan
+
+    def _tell_of_loan(
+        self, kind: str, desk: Desk, absence: Absence, *, by: int | None = None, cause: str = "", at: datetime
+    ) -> None:
+        """To both teams, as `dispatch.loans` does."""
+        receipt, worker_id = json.dumps({"loan": absence.loan}), desk.worker.pk
+        for team_id in (self._office.front_desk.pk, desk.team_id):
+            self.events.append(Entry(team_id, None, kind, by, cause, "", "", worker_id, None, at, receipt))
 
 
 def _order(file: File) -> Order:

@@ -12,6 +12,7 @@ from dispatch.calendars import Calendar
 
 SIX_WEEKS = timedelta(weeks=6)
 NEIGHBOURS = 6
+PEAK = (time(10, 30), time(12, 30))  # at the front desk
 QUIET_DAYS = 3  # before today, on which nobody with a part has a day off
 
 
@@ -42,7 +43,7 @@ def tell(office: Office, *, now: datetime, rng: Random) -> Story:
         begins_at=hours.instant(days[0], time(6)),
         lately_since=_before(hours, now, timedelta(hours=10)),
         arrivals=sorted(came, key=lambda each: (each.logged_at, each.work.file_type.pk)),
-        absences=[*_ordinary_absences(office, days, rng), *_absences_by_hand(office, days, now=now)],
+        absences=_absences(office, days, now=now, rng=rng),
         held_up_since={
             office.person(cast.STUCK).worker.pk: _before(hours, now, timedelta(hours=4, minutes=10)),
             office.person(cast.SLOW).worker.pk: _before(hours, now, timedelta(hours=1, minutes=5)),
@@ -59,8 +60,24 @@ def _working_days(hours: Calendar, now: datetime) -> list[date]:
     return [day for day in days if hours.is_working_day(day)]
 
 
+def _absences(office: Office, days: list[date], *, now: datetime, rng: Random) -> list[Absence]:
+    away = [*_ordinary_absences(office, days, rng), *_absences_by_hand(office, days, now=now)]
+    return [*away, *_at_the_front_desk(office, days, away)]
+
+
+def _at_the_front_desk(office: Office, days: list[date], away: list[Absence]) -> Iterator[Absence]:
+    """On the busiest morning of each week somebody helps there, unless they are off."""
+    person, number = office.person(cast.AT_THE_DESK), 0
+    for day in days[:-QUIET_DAYS]:
+        left_at, back_at = (office.hours.instant(day, wall) for wall in PEAK)
+        is_off = any(each.person == person and each.left_at < back_at and each.back_at > left_at for each in away)
+        if day.weekday() == 0 and not is_off:
+            number += 1
+            yield Absence(person, left_at, back_at, note="Many callers on Mondays", loan=number)
+
+
 def _ordinary_absences(office: Office, days: list[date], rng: Random) -> Iterator[Absence]:
-    parts = (cast.VISITOR, cast.STUCK, cast.SLOW, cast.AWAY, *cast.OFF_TODAY)
+    parts = (cast.AT_THE_DESK, cast.VISITOR, cast.STUCK, cast.SLOW, cast.AWAY, *cast.OFF_TODAY)
     for person in office.people:
         if person.has_bin:
             playing = person.worker.name in parts

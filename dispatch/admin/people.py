@@ -7,11 +7,11 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import ManyToManyField, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import flow, loans
+from dispatch import flow, front_offices, loans
 from dispatch.admin.keeping import kept_by, person
 from dispatch.admin_forms import NamedRows
 from dispatch.models import Queue, new_secret
@@ -106,8 +106,30 @@ class WorkerAdmin(UserAdmin):
         _open_bins_of(form.instance.team_id)
 
 
+class TeamForm(forms.ModelForm):
+    def clean_is_front_office(self) -> bool:
+        is_front_office = bool(self.cleaned_data["is_front_office"])
+        if is_front_office and self.instance.pk and (why := front_offices.why_not(self.instance)):
+            raise forms.ValidationError(why)
+        return is_front_office
+
+
+class QueueFormSet(forms.BaseInlineFormSet):
+    """A front office has no central queue, so nothing is asked of it."""
+
+    def is_valid(self) -> bool:
+        return self.instance.is_front_office or super().is_valid()
+
+    def save(self, commit: bool = True) -> list[Any]:
+        if not self.instance.is_front_office:
+            return list(super().save(commit))
+        self.new_objects, self.changed_objects, self.deleted_objects = [], [], []
+        return []
+
+
 class QueueInline(admin.StackedInline):
     model = Queue
+    formset = QueueFormSet
     exclude = ("wall_secret",)
     min_num = 1
     can_delete = False
@@ -116,11 +138,27 @@ class QueueInline(admin.StackedInline):
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin):
     get_deleted_objects = kept_by("files")
-    list_display = ("name", "slug")
+    form = TeamForm
+    list_display = ("name", "slug", "is_front_office")
+    list_filter = ("is_front_office",)
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}
     inlines = [QueueInline]
     actions = ["renew_wall_link"]
+
+    def get_inlines(self, request: HttpRequest, obj: Team | None) -> list[Any]:
+        """A front office that is one no more gets its queue when it is opened again."""
+        return [] if obj and Team.objects.filter(pk=obj.pk, is_front_office=True).exists() else [QueueInline]
+
+    def save_model(self, request: HttpRequest, obj: Team, form: forms.ModelForm, change: bool) -> None:
+        if change and obj.is_front_office:
+            front_offices.close(obj, by=person(request), now=timezone.now())
+        super().save_model(request, obj, form, change)
+
+    def response_change(self, request: HttpRequest, obj: Team) -> HttpResponse:
+        if not obj.is_front_office and not Queue.objects.filter(team=obj).exists():
+            self.message_user(request, _("This team has no central queue yet. Open it again and give it one."))
+        return super().response_change(request, obj)
 
     @admin.action(description=_("Make a new wall link; the old one ends"))
     def renew_wall_link(self, request: HttpRequest, teams: QuerySet[Team]) -> None:

@@ -67,6 +67,13 @@ class FileTypeAdmin(admin.ModelAdmin):
         """A type with files stays in its team: the database keeps files and their types together."""
         return ("team",) if obj else ()
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A front office has no file types, so it is none to choose. Whoever sends it all the same is told by the model."""
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field and db_field.name == "team" and request.method == "GET":
+            field.queryset = Team.objects.filter(is_front_office=False)
+        return field
+
     def save_related(
         self,
         request: HttpRequest,

@@ -196,12 +196,17 @@ class HelpCall(models.Model):
 
 
 class Absence(models.Model):
-    """When somebody is planned to be away. It begins by itself, as if they had gone away; they come back by themselves."""
+    """When somebody is planned to be away. It begins by itself, as if they had gone away; they come back by themselves.
+
+    The note is for the person and who leads them. Only one that `is_for_files` goes with the files when it begins: the person wrote
+    it for whoever gets them.
+    """
 
     worker = models.ForeignKey(Worker, verbose_name=_("person"), on_delete=models.CASCADE, related_name="absences")
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"))
     note = models.CharField(_("note"), max_length=200, blank=True)
+    is_for_files = models.BooleanField(default=False, db_default=False, editable=False)
     has_begun = models.BooleanField(default=False, editable=False)
 
     class Meta:

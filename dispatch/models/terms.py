@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -250,6 +251,11 @@ class FileType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.team_id and self.team.is_front_office:
+            message = _("%(team)s is a front office, which is not dispatched here: it has no file types.")
+            raise ValidationError({"team": message % {"team": self.team}})
 
 
 class ChecklistItem(models.Model):

@@ -30,10 +30,13 @@ def navigation(context: dict[str, Any], *, without: str = "") -> dict[str, Any]:
 def _links(person: Worker) -> list[tuple[str, str]]:
     team = person.team or person.leads.first()
     links = []
-    if rights.may_work_a_bin(person):
+    is_dispatched = team is not None and not team.is_front_office
+    if rights.may_work_a_bin(person) and is_dispatched:
         links.append((reverse("bin"), _("My bin")))
     if team:
         links.append((reverse("board", args=[team.slug]), _("Team board")))
+    if team and is_dispatched:
+        links.append((reverse("week", args=[team.slug]), _("Absences")))
     if rights.may_see_files(person):
         links.append((reverse("search"), _("Search")))
     if rights.may_see_boards(person):

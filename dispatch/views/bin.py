@@ -224,7 +224,7 @@ def away(request: HttpRequest) -> HttpResponse:
     note, starts_at, until = (form.cleaned_data[name] for name in ("note", "starts_at", "until"))
 
     def plan(worker: Worker, now: datetime) -> str:
-        absences.plan(worker, starts_at=starts_at, ends_at=until, note=note, by=worker, now=now)
+        absences.plan(worker, starts_at=starts_at, ends_at=until, note=note, is_for_files=True, by=worker, now=now)
         return _("Your absence is planned. It begins by itself.")
 
     def act(worker: Worker, now: datetime) -> str:

@@ -20,6 +20,7 @@ from dispatch import andon, frames, rights
 from dispatch.boards import board_of
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
+from dispatch.views import front_office
 from skills.models import Team, Worker
 
 
@@ -80,6 +81,8 @@ def page(request: HttpRequest, team: Team, *, told: Told) -> HttpResponse:
 
 
 def _missing(request: HttpRequest, team: Team) -> HttpResponse:
+    if team.is_front_office:
+        return front_office.page(request, team)
     return render(request, "dispatch/board_missing.html", {"team": team})
 
 

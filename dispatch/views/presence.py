@@ -21,7 +21,7 @@ from dispatch import absences, flow, moves, rights, undo
 from dispatch.boards import bin_of
 from dispatch.models import Event, Queue
 from dispatch.views.typed import AbsenceForm, AwayForm, errors_of, number, wall_time_of
-from skills.models import Role, Worker
+from skills.models import Worker
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Typed:
 def _of_a_bin(view: Callable[..., HttpResponse], *, acts: bool = True) -> Callable[..., HttpResponseBase]:
     """For leaders of that team. Acts on POST only; whoever comes by an address gets the page of the bin."""
 
-    @rights.only(lambda person: person.has_role(Role.LEADER))
+    @rights.only(rights.leads_any)
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, team: str, username: str, **kwargs: int) -> HttpResponse:

@@ -18,8 +18,8 @@ from backoffice.demo.office import open_office
 from backoffice.demo.past import Past
 from backoffice.demo.place import calendar_for
 from backoffice.demo.story import SIX_WEEKS, tell
-from dispatch import boards, flow, ledger, rights
-from dispatch.models import Event, File, FileType, State
+from dispatch import boards, flow, ledger, rights, roster
+from dispatch.models import Event, File, FileType, Loan, Queue, State
 from dispatch.refill import hungry_teams
 from skills.models import Skill, Team, Worker
 
@@ -147,6 +147,27 @@ def test_the_boards_tell_the_story_at_first_sight(made, db):
         assert board.waiting
 
 
+def test_people_helped_at_the_front_desk_and_will_be_away(made, db):
+    helped = Loan.objects.filter(to_team__is_front_office=True)
+    over, coming = helped.filter(ended_at__isnull=False), helped.filter(started_at=None)
+    assert {loan.worker.name for loan in over} == {cast.AT_THE_DESK}
+    assert {loan.worker.name for loan in coming} == {cast.NEXT_AT_THE_DESK}
+    for loan in over:
+        during = Event.objects.filter(worker=loan.worker, at__gt=loan.started_at, at__lt=loan.ended_at)
+        assert not during.exists(), "nothing comes to who is at the desk"
+        told = Event.objects.filter(receipt={"loan": loan.pk}).order_by("pk").values_list("kind", flat=True)
+        assert list(told) == [Event.Kind.LENT] * 2 + [Event.Kind.HOME] * 2
+    queue = Queue.objects.get(team__name=cast.SETTLEMENTS)
+    reader = Worker.objects.get(username="leader")
+    monday = roster.monday_of(queue.calendar.hours(), now=A_SUNDAY_NIGHT)
+    weeks = [
+        roster.week_of(queue, each, reader=reader, may_plan=lambda _worker: True, now=A_SUNDAY_NIGHT)
+        for each in (monday, monday + roster.WEEK)
+    ]
+    assert all(any(cell.pieces for line in week.lines for cell in line.cells) for week in weeks)
+    assert any(day.missing for week in weeks for day in week.days)
+
+
 def test_life_goes_on(made, db):
     """Keys given by the demo do not stand in the way of the next ones."""
     worker = Worker.objects.get(username="worker")
@@ -163,6 +184,6 @@ def test_life_goes_on(made, db):
 
 
 def test_it_never_mixes_with_an_office_that_is_there(made, db):
-    with pytest.raises(CommandError, match="3 teams, 30 people"):
+    with pytest.raises(CommandError, match="4 teams, 30 people"):
         call_command("demo")
     assert Team.objects.count() == len(cast.TEAMS) + 1, "and the front desk"
