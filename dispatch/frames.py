@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.template.loader import get_template, render_to_string
+from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -20,7 +21,6 @@ from skills.models import Team
 
 RENDER_EVERY = 30  # seconds after which an unchanged board is rendered again
 OFFICE = 0  # stands for all teams together
-LEND = "/lend/"  # where people are lent, for one team
 
 VERSIONS = """
 SELECT team_id, version FROM dispatch_queue WHERE team_id = ANY(%(teams)s)
@@ -92,7 +92,7 @@ def board_context(board: boards.Board) -> dict[str, object]:
 
 def office_context(office: Office, *, lends: bool) -> dict[str, object]:
     """What the office's partial is given, in the page and in the stream alike. Rows come as HTML."""
-    given = {"heads": _heads(), "lend": LEND if lends else ""}
+    given = {"heads": _heads(), "lend": reverse("lend") if lends else ""}
     return {"office": office, "rows": list(_rows(office, given)), "build": build(), **given}
 
 

@@ -104,8 +104,8 @@ def furnish(run: Run) -> list[Sight]:
     return [
         *_doors(team),
         *_outages(run),
-        *_boards(team),
         *_weeks(team),
+        *_boards(team),
         *_bins(),
         *_files(waiting, team),
         *_loans(),
@@ -211,7 +211,7 @@ def _asks_for_help(team: Team) -> None:
 
 
 def _weeks(team: Team) -> list[Sight]:
-    """A week with something in it, its form, and a front office whose people have no bin."""
+    """A week with something in it, its form, and a front office whose people have no bin; who helps there is lent in `_loans`."""
     now = timezone.now()
     planned = Absence.objects.filter(worker__team=team, starts_at__gt=now).order_by("starts_at")[0]
     hours = team.queue.calendar.hours()
@@ -221,10 +221,6 @@ def _weeks(team: Team) -> list[Sight]:
     office.team("Calm desk two")
     desk = Team.objects.get(is_front_office=True)
     desk_worker = office.person("Desk Worker", Role.WORKER, team=desk)
-    if not desk.hands.filter(team__is_front_office=False).exists():
-        lent = Worker.objects.get(name="Tāne Rangihuna")
-        until, by = now + timedelta(hours=2), Worker.objects.get(username="manager")
-        loans.lend(lent, to_team=desk, ends_at=until, reason="Many callers", is_agreed=True, by=by, now=now)
     return [
         Sight("week", "leader", at),
         Sight("week-as-worker", "worker", at),
