@@ -19,7 +19,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import flow, rights, timetables
+from dispatch import flow, levels, rights, timetables
 from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, NamedRows, ReasonForm
 from dispatch.hours import write_exceptions, write_week
 from dispatch.models import (
@@ -144,7 +144,8 @@ class WorkerAdmin(UserAdmin):
         formsets: list[Any],
         change: bool,
     ) -> None:
-        super().save_related(request, form, formsets, change)
+        with levels.written_down([form.instance.pk], by=_person(request), now=timezone.now()):
+            super().save_related(request, form, formsets, change)
         _open_bins_of(form.instance.team_id)
 
 

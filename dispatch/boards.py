@@ -8,7 +8,9 @@ from itertools import groupby
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Subquery
+from django.db.models.functions import JSONObject
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,7 +22,7 @@ from dispatch.hands import hands_of, ruled_by
 from dispatch.help_wanted import HelpWanted
 from dispatch.models import Absence, HelpCall, Loan, Queue, Slot
 from dispatch.orphans import Orphans, orphans
-from skills.models import Role, Team, Worker, initials, short_name
+from skills.models import Pairing, Role, Team, Worker, initials, short_name
 
 # What a worker's own page depends on, in a few bytes.
 BIN_MARKS = """
@@ -256,6 +258,7 @@ def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
         worker=OuterRef("bin"), has_begun=False, starts_at__gt=now, starts_at__lt=now + timedelta(days=1)
     )
     loan = Loan.objects.filter(worker=OuterRef("bin"), started_at__isnull=False, ended_at=None)
+    lesson = Pairing.objects.in_effect(now=now).filter(learner=OuterRef("bin"))
     slots = (
         Slot.objects.filter(bin__in=hands_of(queue_of, now=now), bin__worker__is_active=True)
         .select_related("bin__worker__team", "bin__worker__works_in", "file__file_type__skill")
@@ -263,6 +266,7 @@ def _bins(queues: list[Queue], *, now: datetime) -> tuple[BinView, ...]:
             called_at=Subquery(open_call.values("raised_at")),
             leaves_at=Subquery(leave.order_by("starts_at").values("starts_at")[:1]),
             lent_until=Subquery(loan.values("ends_at")),
+            lessons=ArraySubquery(lesson.values(json=JSONObject(skill="skill__name", teacher="teacher__name"))),
         )
         .order_by("bin__worker__name", "bin", "position")
     )
@@ -326,6 +330,8 @@ def _notes(
         yield _("back in %(team)s") % {"team": worker.team}
     if beyond := sum(view.is_beyond for view in views):
         yield ngettext("%(number)d file beyond the bin", "%(number)d files beyond the bin", beyond) % {"number": beyond}
+    for lesson in slot.lessons:  # type: ignore[attr-defined]  # annotated
+        yield _("learning %(skill)s with %(who)s") % {"skill": lesson["skill"], "who": short_name(lesson["teacher"])}
     leaves_at = slot.leaves_at  # type: ignore[attr-defined]  # annotated by `_bins`
     if worker.is_present and leaves_at and calendar.local_day(leaves_at) == calendar.local_day(now):
         yield _("away from %(time)s") % {"time": f"{leaves_at.astimezone(ZoneInfo(calendar.zone)):%H:%M}"}

@@ -23,6 +23,6 @@ def hands_of(team_ids: Collection[int], *, now: datetime) -> RawSQL:
 
 def ruled_by(worker: Worker) -> int | None:
     """The team whose rules hold for this person's bin: where they work; their home while that is a front office, which has none."""
-    if worker.works_in is None or worker.works_in_id == worker.team_id or worker.works_in.is_front_office:
+    if worker.works_in_id == worker.team_id or worker.works_in is None or worker.works_in.is_front_office:
         return worker.team_id
     return worker.works_in_id

@@ -264,6 +264,10 @@ class Event(models.Model):
         LENT = "lent", _("lent")
         HOME = "home", _("back from a loan")
         CALLED_OFF = "called_off", _("loan called off")
+        LEVELLED = "levelled", _("level changed")
+        TARGETED = "targeted", _("coverage target changed")
+        PAIRED = "paired", _("pairing planned")
+        UNPAIRED = "unpaired", _("pairing ended")
 
     team = models.ForeignKey(
         Team,
