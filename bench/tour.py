@@ -73,7 +73,7 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     LedgerRun.objects.create(at=now, files=1, events=1, differences=[], is_ok=True)
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
-        "call": call.pk, "place": 1, "loan": 1, "notice": 1,
+        "call": call.pk, "place": 1, "loan": 1, "notice": 1, "pairing": 1, "skill": "skill-1",
         "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
         "app_label": "dispatch",
     }  # fmt: skip

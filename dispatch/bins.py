@@ -1,4 +1,4 @@
-"""What a person's bin page shows: plain values, eight statements, whatever the number of files.
+"""What a person's bin page shows: plain values, nine statements, whatever the number of files.
 
 One fewer for each of checklist and story where no file is to be worked, one more where a receipt speaks of colleagues.
 """
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
-from dispatch import loans, moves, stories
+from dispatch import loans, moves, reminders, stories
 from dispatch.calendars import Calendar
 from dispatch.hands import HANDS, ruled_by
 from dispatch.models import (
@@ -26,6 +26,7 @@ from dispatch.models import (
     ShelfPlace,
     Slot,
 )
+from dispatch.reminders import Reminder
 from dispatch.weeks import MyWeek, my_week
 from skills.models import Worker, short_name
 
@@ -171,6 +172,7 @@ class MyBin:
     story: Story | None
     today: TeamToday
     week: MyWeek
+    reminders: tuple[Reminder, ...]
 
     @property
     def has_slots(self) -> bool:
@@ -214,6 +216,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
         story=_story(file_of[front.file_id], reader=worker, zone=calendar.zone) if front else None,
         today=_team_today(queue, calendar=calendar, now=now),
         week=my_week(worker, calendar=calendar, now=now),
+        reminders=reminders.mine(worker, now=now),
     )
 
 

@@ -17,6 +17,7 @@ from dispatch.calendars import Calendar
 from dispatch.hands import HANDS
 from dispatch.models import Queue
 from dispatch.prepared import Statement
+from dispatch.refill import IN_EFFECT
 from skills.models import Role, initials, short_name
 
 # Raw and prepared, because it is asked with every change of every board that is open: as models, the ninety slots of thirty people
@@ -30,6 +31,9 @@ SELECT w.id AS worker_id, w.team_id, w.works_in_id, home.name AS home, host.name
     (SELECT min(a.starts_at) FROM dispatch_absence a
      WHERE a.worker_id = w.id AND NOT a.has_begun AND a.starts_at > %(now)s::timestamptz
          AND a.starts_at < %(now)s::timestamptz + interval '1 day') AS leaves_at,
+    (SELECT jsonb_agg(jsonb_build_array(k.name, teacher.name) ORDER BY k.name)
+     FROM skills_pairing pair JOIN skills_worker teacher ON teacher.id = pair.teacher_id JOIN skills_skill k ON k.id = pair.skill_id
+     WHERE {IN_EFFECT}) AS lessons,
     s.position, s.filled_at, s.in_hand, f.team_id AS file_team_id, f.reference, f.received_at, f.due_at, f.expedite,
     t.name AS file_type, coalesce(k.name, '') AS needs, t.aged_after,
     (SELECT c.raised_at FROM dispatch_helpcall c WHERE c.file_id = s.file_id AND c.ended_at IS NULL) AS called_at
@@ -56,6 +60,7 @@ class _Found(NamedTuple):
     is_present: bool
     away_until: datetime | None
     leaves_at: datetime | None  # within a day
+    lessons: list[tuple[str, str]] | None  # skill and teacher, of pairings that are on
     position: int
     filled_at: datetime | None
     in_hand: bool
@@ -184,6 +189,8 @@ def _notes(
         yield _("back in %(team)s") % {"team": worker.home}
     if beyond := sum(view.is_beyond for view in views):
         yield ngettext("%(number)d file beyond the bin", "%(number)d files beyond the bin", beyond) % {"number": beyond}
+    for skill, teacher in worker.lessons or ():
+        yield _("learning %(skill)s with %(who)s") % {"skill": skill, "who": short_name(teacher)}
     leaves_at = worker.leaves_at
     if worker.is_present and leaves_at and calendar.local_day(leaves_at) == calendar.local_day(now):
         yield _("away from %(time)s") % {"time": f"{leaves_at.astimezone(ZoneInfo(calendar.zone)):%H:%M}"}

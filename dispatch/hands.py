@@ -12,6 +12,6 @@ SELECT worker_id FROM dispatch_loan WHERE to_team_id = ANY(%(teams)s) AND ended_
 
 def ruled_by(worker: Worker) -> int | None:
     """The team whose rules hold for this person's bin: where they work; their home while that is a front office, which has none."""
-    if worker.works_in_id != worker.team_id and worker.works_in and not worker.works_in.is_front_office:
-        return worker.works_in_id
-    return worker.team_id
+    if worker.works_in_id == worker.team_id or worker.works_in is None or worker.works_in.is_front_office:
+        return worker.team_id
+    return worker.works_in_id

@@ -103,11 +103,11 @@ SELECT %(team)s, file_id, 'started', %(by)s, '', 'in_slot', 'in_slot', bin_id, p
 """)
 
 # One file leaves the slot and the one that follows, if any, takes its place: the slot is written once and never seen empty. The
-# bin remembers how much the file weighed (R7).
+# bin remembers how much the file weighed (R7), and the skill it needed the day on which it was practised, once a day.
 FINISH = Statement(f"""
 WITH finished AS (
     UPDATE dispatch_file SET state = 'done', done_at = %(now)s, done_by_id = %(by)s, right_first_time = %(right)s
-    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id, weight
+    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id, weight, file_type_id
 ), following AS (
     UPDATE dispatch_file SET state = 'in_slot' WHERE id = %(following)s AND state = 'waiting' RETURNING id, team_id, due_at
 ), slot AS (
@@ -118,6 +118,14 @@ WITH finished AS (
 ), weighed AS (
     UPDATE dispatch_bin SET lately_files = lately_files * {FADED} + 1, lately_weight = lately_weight * {FADED} + finished.weight
     FROM finished, slot WHERE worker_id = slot.bin_id
+), practised AS (
+    UPDATE skills_competence c SET practised_on = today.on_day
+    FROM finished JOIN dispatch_filetype t ON t.id = finished.file_type_id CROSS JOIN slot CROSS JOIN LATERAL (
+        SELECT (%(now)s AT TIME ZONE v.zone)::date AS on_day
+        FROM dispatch_queue q JOIN dispatch_workcalendar k ON k.id = q.calendar_id
+        JOIN dispatch_calendarversion v ON v.id = k.current_id WHERE q.team_id = finished.team_id
+    ) today
+    WHERE c.worker_id = slot.bin_id AND c.skill_id = t.skill_id AND (c.practised_on IS NULL OR c.practised_on < today.on_day)
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
     SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from dispatch import directory, flow, moves, tables, timetables
+from dispatch import directory, flow, levels, moves, tables, timetables
 from dispatch.acts import act
 from dispatch.intake_rows import Wrong, collapsed, no_queue, read_text
 from dispatch.models import Event, Queue, Slot, WorkCalendar
@@ -355,7 +355,8 @@ def _write(changes: Sequence[Change], *, now: datetime) -> None:
         moves.take(team_id)
     keys = _save_people(changes)
     _save_leads(changes, keys)
-    _save_levels(changes, keys)
+    with levels.written_down([keys[change.worker.username] for change in changes if change.levels], by=None, now=now):
+        _save_levels(changes, keys)
     for team_id in team_ids:
         flow.open_bins(team_id, now=now)
         coming = [change for change in changes if change.came_in and change.team and change.team.pk == team_id]

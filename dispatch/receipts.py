@@ -55,17 +55,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`more`: not every earlier file that was looked at is named. `reason` is that of an expedite. `empty` are the milliseconds
-    that the slot was empty while this file could have been in it; the statement that fills the slot adds them."""
+    """`more`: not every earlier file that was looked at is named. `reason` is that of an expedite. `beside` is the teacher without
+    whom a learner would not get it. `empty` are the milliseconds that the slot was empty while this file could have been in it; the
+    statement that fills the slot adds them."""
 
     why: str
     reason: str = ""
     skipped: tuple[Skipped, ...] = ()
     more: bool = False
+    beside: int | None = None
     empty: int = 0
 
     def as_json(self) -> str:
-        facts: dict[str, Any] = {"why": self.why, "reason": self.reason, "more": self.more}
+        facts: dict[str, Any] = {"why": self.why, "reason": self.reason, "more": self.more, "beside": self.beside}
         facts["skipped"] = [
             {name: value for name in Skipped.__slots__ if (value := getattr(each, name))} for each in self.skipped
         ]
@@ -73,7 +75,13 @@ class Receipt:
 
     def words(self, names: Mapping[int, str] | None = None) -> str:
         """Sentences for the person who got the file. `names` are those of the people it speaks of (see `names_in`)."""
-        said = [_why_in_words(self), *(_skipped_in_words(each, names or {}) for each in self.skipped)]
+        said = [_why_in_words(self)]
+        if self.beside:
+            said.append(
+                _("You are learning it, with %(who)s beside you.")
+                % {"who": (names or {}).get(self.beside, _("somebody"))}
+            )
+        said += (_skipped_in_words(each, names or {}) for each in self.skipped)
         if self.more:
             said.append(_("Others that come earlier did not come to you for reasons of these kinds."))
         return " ".join(said)
@@ -96,7 +104,15 @@ class Told(NamedTuple):
     kept_for: int | None
 
 
-def write(*, turn: int, reason: str, is_kept: bool, skipped: Sequence[Skipped] = (), together: bool = False) -> Receipt:
+def write(
+    *,
+    turn: int,
+    reason: str,
+    is_kept: bool,
+    skipped: Sequence[Skipped] = (),
+    together: bool = False,
+    beside: int | None = None,
+) -> Receipt:
     """The receipt of a file of this turn; `skipped` comes in the order of the queue, and the first ones are named."""
     if turn == Turn.EXPEDITE:
         why = Why.EXPEDITED
@@ -109,6 +125,7 @@ def write(*, turn: int, reason: str, is_kept: bool, skipped: Sequence[Skipped] =
         reason=reason if why == Why.EXPEDITED else "",
         skipped=tuple(skipped[:NAMED]),
         more=len(skipped) > NAMED,
+        beside=beside,
     )
 
 
@@ -118,9 +135,11 @@ def of_fills(
     candidates: dict[int, tuple[Candidate, Told]],
     withheld: dict[int, list[Passed]],
     heads: Sequence[Passed],
+    beside: Mapping[tuple[int, int], int],
 ) -> list[Receipt]:
     """One a fill. `withheld` are by person the waiting files that must not come to them, `heads` the first file of each type; both
-    as it was before. Whatever a person can do and comes earlier was given out in the same refill, too (see `matching`)."""
+    as it was before. `beside` is by person and type who teaches it. Whatever a person can do and comes earlier was given out in the
+    same refill, too (see `matching`)."""
     hand_of = {hand.worker: hand for hand in hands}
     written = []
     for fill in fills:
@@ -136,6 +155,7 @@ def of_fills(
                 is_kept=told.kept_for == fill.worker,
                 skipped=[each.said for each in passed],
                 together=bool(given),
+                beside=beside.get((fill.worker, file.file_type)),
             )
         )
     return written
@@ -163,8 +183,14 @@ def read(facts: Mapping[str, Any] | None) -> Receipt | None:
 
 def names_in(receipts: Iterable[Receipt | None]) -> dict[int, str]:
     """Short names of the people these receipts speak of; no statement when they speak of nobody."""
-    spoken_of = {each.worker for receipt in receipts if receipt for each in receipt.skipped if each.worker}
+    spoken_of = {pk for receipt in receipts if receipt for pk in _spoken_of(receipt)}
     return _names(spoken_of) if spoken_of else {}
+
+
+def _spoken_of(receipt: Receipt) -> Iterator[int]:
+    yield from (each.worker for each in receipt.skipped if each.worker)
+    if receipt.beside:
+        yield receipt.beside
 
 
 def _names(pks: Collection[int]) -> dict[int, str]:

@@ -30,15 +30,21 @@ WHERE w.is_active AND 'worker' = ANY(w.roles)
 HERE = f"{WORKS} AND w.is_present"
 
 # No skill row, or a certificate that has ended: not able. Nor a learner, but beside their teacher.
-IS_ABLE = """(
+ABLE_ALONE = """(
     t.is_open OR coalesce(c.level >= t.least_level AND (c.certified_until IS NULL OR c.certified_until > %(now)s), FALSE)
-    OR EXISTS (
-        SELECT FROM skills_pairing pair JOIN skills_worker teacher ON teacher.id = pair.teacher_id
-        WHERE pair.learner_id = w.id AND pair.skill_id = t.skill_id AND pair.ended_at IS NULL
-            AND pair.starts_at <= %(now)s AND pair.ends_at > %(now)s
-            AND teacher.is_present AND teacher.is_active AND teacher.works_in_id = w.works_in_id
-    )
 )"""
+IN_EFFECT = """
+pair.learner_id = w.id AND pair.ended_at IS NULL AND pair.starts_at <= %(now)s AND pair.ends_at > %(now)s
+AND teacher.is_present AND teacher.is_active AND teacher.works_in_id = w.works_in_id
+"""
+TEACHERS = f"""
+SELECT pair.teacher_id FROM skills_pairing pair JOIN skills_worker teacher ON teacher.id = pair.teacher_id
+WHERE pair.skill_id = t.skill_id AND {IN_EFFECT}
+"""
+IS_ABLE = f"({ABLE_ALONE} OR EXISTS ({TEACHERS}))"
+
+# Who has to be there for this person to be able; NULL for whoever is able alone.
+BESIDE = f"CASE WHEN NOT {ABLE_ALONE} THEN ({TEACHERS} LIMIT 1) END"
 
 # R16: when the shift ends in so many minutes (else NULL), only what usually takes no longer.
 FITS = "(%(minutes)s::int IS NULL OR coalesce(t.usual_minutes <= %(minutes)s, FALSE))"
@@ -65,7 +71,7 @@ FIRST_OF_TYPE = f"""
 # For one person who is here: every file type of the team, and what stands between them and its files.
 MINE = f"""
 SELECT w.id AS worker_id, t.id AS file_type_id, t.skill_id, t.least_level,
-    CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle
+    CASE WHEN NOT {FITS} THEN 'time' WHEN NOT {IS_ABLE} THEN 'skill' ELSE '' END AS obstacle, {BESIDE} AS beside
 {HERE} AND w.id = %(worker)s AND w.works_in_id = %(team)s
 """
 
@@ -80,18 +86,18 @@ FIRST_DOABLE = Statement(f"""
 WITH can_do AS ({MINE})
 SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level, EXISTS (
     SELECT FROM dispatch_file h WHERE h.team_id = %(team)s AND h.state = 'waiting' AND h.weight > 1
-) FROM (
-    SELECT f.*, can_do.obstacle, can_do.skill_id, can_do.least_level FROM can_do CROSS JOIN LATERAL (
+), f.beside FROM (
+    SELECT f.*, can_do.obstacle, can_do.skill_id, can_do.least_level, can_do.beside FROM can_do CROSS JOIN LATERAL (
         SELECT {FACTS} FROM dispatch_file f
         WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND (can_do.obstacle <> '' OR ({MAY_COME}))
         ORDER BY {IN_ORDER} LIMIT 1
     ) f
     UNION ALL
-    SELECT {FACTS}, 'passed_back', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
+    SELECT {FACTS}, 'passed_back', NULL, 0, NULL FROM dispatch_file f JOIN can_do USING (file_type_id)
     WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.was_passed_back AND can_do.obstacle = ''
         AND EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
     UNION ALL
-    SELECT {FACTS}, 'kept', NULL, 0 FROM dispatch_file f JOIN can_do USING (file_type_id)
+    SELECT {FACTS}, 'kept', NULL, 0, NULL FROM dispatch_file f JOIN can_do USING (file_type_id)
     WHERE f.team_id = %(team)s AND f.state = 'waiting' AND f.kept_for_id IS NOT NULL AND f.kept_for_id <> %(worker)s
         AND f.kept_until > %(now)s AND can_do.obstacle = ''
         AND NOT EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = %(worker)s)
@@ -101,7 +107,7 @@ SELECT {FACTS}, f.obstacle, coalesce(k.name, ''), f.least_level, EXISTS (
 # The next ones after it that this person can do, as many as may be its equals.
 NEXT_DOABLE = Statement(f"""
 WITH can_do AS ({MINE})
-SELECT {FACTS}, '', '', 0, TRUE FROM can_do CROSS JOIN LATERAL (
+SELECT {FACTS}, '', '', 0, TRUE, can_do.beside FROM can_do CROSS JOIN LATERAL (
     SELECT {FACTS} FROM dispatch_file f
     WHERE f.file_type_id = can_do.file_type_id AND f.state = 'waiting' AND {MAY_COME} ORDER BY {IN_ORDER} LIMIT {LOOK}
 ) f WHERE can_do.obstacle = '' ORDER BY {IN_ORDER} LIMIT {LOOK}
@@ -130,7 +136,7 @@ WHERE w.works_in_id = %(team)s AND w.is_present AND s.file_id IS NULL AND s.posi
 """
 
 ABILITIES = f"""
-SELECT worker_id, array_agg(file_type_id) FROM ({CAN_DO} AND w.works_in_id = %(team)s) can_do GROUP BY worker_id
+SELECT w.id, t.id, {BESIDE} {HERE} AND {IS_ABLE} AND {FITS} AND w.works_in_id = %(team)s
 """
 
 WITHHELD = f"""
@@ -184,7 +190,8 @@ def first_doable(worker_id: int, *, terms: moves.Terms, now: datetime) -> Follow
     before = sorted((each for each in passed if each.order < mine.order), key=lambda each: each.order)
     skipped = [each.as_skipped() for each in before]
     is_kept = mine.kept_for == worker_id
-    return Following(mine.file, receipts.write(turn=mine.turn, reason=mine.reason, is_kept=is_kept, skipped=skipped))
+    receipt = receipts.write(turn=mine.turn, reason=mine.reason, is_kept=is_kept, skipped=skipped, beside=mine.beside)
+    return Following(mine.file, receipt)
 
 
 class Found(NamedTuple):
@@ -202,6 +209,7 @@ class Found(NamedTuple):
     skill: str
     level: int
     has_hard: bool
+    beside: int | None
 
     @property
     def order(self) -> tuple[int, datetime, datetime, int]:
@@ -264,11 +272,11 @@ def fill_team(terms: moves.Terms, *, cause: str, now: datetime) -> int:
     """As `refill`, within a transaction that holds the queue already."""
     lots = _lots(terms.team_id)
     even = mean_weight(lots.values())
-    hands, withheld = _hands(terms, excess={worker: lot.excess(even) for worker, lot in lots.items()}, now=now)
+    hands, withheld, beside = _hands(terms, excess={worker: lot.excess(even) for worker, lot in lots.items()}, now=now)
     candidates = _candidates(hands, {each.order[-1]: each.file_type for of in withheld.values() for each in of})
     fills = match(hands, [candidate for candidate, _ in candidates.values()], even=even)
     if fills:
-        written = receipts.of_fills(fills, hands, candidates, withheld, _heads(terms, now=now))
+        written = receipts.of_fills(fills, hands, candidates, withheld, _heads(terms, now=now), beside)
         pairs = [(fill.slot, fill.file) for fill in fills]
         moves.fill(pairs, receipts=written, cause=cause, held_back_until=_held_back_until(terms, now=now), now=now)
     return len(fills)
@@ -281,8 +289,9 @@ def hungry_teams(team_id: int | None = None, *, now: datetime) -> list[int]:
 
 def _hands(
     terms: moves.Terms, *, excess: dict[int, float], now: datetime
-) -> tuple[list[Hand], dict[int, list[Passed]]]:
-    """Everybody with an empty slot and something they can do; and the waiting files withheld from each of them."""
+) -> tuple[list[Hand], dict[int, list[Passed]], dict[tuple[int, int], int]]:
+    """Everybody with an empty slot and something they can do; the waiting files withheld from each of them; and by person and type
+    who has to be beside them for it."""
     asked = {"team": terms.team_id, "size": terms.bin_size, "minutes": minutes_left(terms, now=now), "now": now}
     empty: defaultdict[int, list[EmptySlot]] = defaultdict(list)
     for worker_id, slot_id, since in moves.rows(EMPTY_SLOTS, asked):
@@ -292,6 +301,12 @@ def _hands(
         WITHHELD, asked | {"workers": list(empty)}
     ):
         withheld[worker_id].append(Passed(file_type, tuple(order), Skipped(reference, obstacle, worker=kept_for)))
+    abilities: defaultdict[int, set[int]] = defaultdict(set)
+    beside = {}
+    for worker, file_type, teacher in moves.rows(ABILITIES, asked):
+        abilities[worker].add(file_type)
+        if teacher:
+            beside[worker, file_type] = teacher
     hands = [
         Hand(
             worker,
@@ -300,10 +315,10 @@ def _hands(
             passed_back=frozenset(each.order[-1] for each in withheld[worker]),
             excess=excess.get(worker, 0.0),
         )
-        for worker, types in moves.rows(ABILITIES, asked)
+        for worker, types in abilities.items()
         if worker in empty
     ]
-    return hands, withheld
+    return hands, withheld, beside
 
 
 def _candidates(hands: list[Hand], type_of: dict[int, int]) -> dict[int, tuple[Candidate, Told]]:

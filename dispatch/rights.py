@@ -104,6 +104,34 @@ def may_speak_for(person: Worker, team: Team) -> bool:
     return person.has_role(Role.MANAGER) or leads(person, team)
 
 
+def may_see_skills(person: Worker) -> bool:
+    """What somebody can do alone or teach is told to everybody who works here, and so is how well a team is covered."""
+    return person.is_active
+
+
+def may_set_levels(person: Worker, team: Team) -> bool:
+    """Levels, certificates, targets and pairings of a team are set by who answers for it, or by who sets up people."""
+    return person.has_role(Role.ADMINISTRATOR) or leads(person, team)
+
+
+def may_see_gaps(person: Worker, worker: Worker) -> bool:
+    """What somebody cannot do alone yet, and when a certificate of theirs ends: for themselves and whoever leads their home, and
+    for managers and administrators, who lend and set up people."""
+    if person.pk == worker.pk or person.has_role(Role.MANAGER):
+        return True
+    return worker.team is not None and may_set_levels(person, worker.team)
+
+
+def may_see_practice(person: Worker, worker: Worker) -> bool:
+    """When somebody last practised something is for themselves and whoever leads their home alone."""
+    return person.pk == worker.pk or (worker.team is not None and leads(person, worker.team))
+
+
+def may_see_training(person: Worker, team: Team) -> bool:
+    """The plan names who cannot do something yet."""
+    return person.has_role(Role.MANAGER) or may_set_levels(person, team)
+
+
 def may_see_files(person: Worker) -> bool:
     """Who works here may look up any file: where it is, and whom to ask."""
     return person.is_active

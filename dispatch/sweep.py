@@ -1,10 +1,11 @@
-"""What happens by itself: absences begin, loans start and end, files wake, and slots that a lost wake-up left empty are filled."""
+"""What happens by itself: absences begin, loans start and end, pairings end, files wake, and slots that a lost wake-up left empty
+are filled."""
 
 from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, attachments, importing, loans, shelf
+from dispatch import absences, attachments, importing, loans, pairings, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -14,6 +15,7 @@ def sweep() -> int:
     now = timezone.now()
     absences.begin_due(now=now)
     loans.run_due(now=now)
+    pairings.end_due(now=now)
     shelf.rouse_due(now=now)
     importing.wake_lost(now=now)
     return sum(refill(team_id, cause="sweep") for team_id in hungry_teams(now=now))

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import absences, attachments, directory, flow, loans, moves, notices, repromise, shelf
+from dispatch import absences, attachments, directory, flow, levels, loans, moves, notices, pairings, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
@@ -31,6 +31,9 @@ BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED, Event.Kind.PLANNED, Event.Ki
 
 # What became of a notice since, the notice itself says.
 OF_NOTICES = (Event.Kind.POSTED, Event.Kind.CLOSED)
+
+# What somebody learns has nothing to do with their coming and going; whether it was changed again, its own compensation looks.
+OF_LEARNING = (Event.Kind.LEVELLED, Event.Kind.TARGETED, Event.Kind.PAIRED, Event.Kind.UNPAIRED)
 
 
 class NotYours(flow.Refused):
@@ -55,7 +58,9 @@ def undo(event: Event, *, by: Worker, now: datetime) -> None:
         raise NotYours(_("Only who did this can undo it."))
     if now - event.at > WITHIN:
         raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
-    if event.worker:
+    if event.worker and event.kind in OF_LEARNING:
+        pairings.take_queues_of(event.worker)
+    elif event.worker:
         flow.take_bin(event.worker)
     moves.take_queues([event.team_id])
     if event.file:
@@ -121,14 +126,15 @@ def acts_on_loans(person: Worker, *, kinds: Collection[str], number: int, at: da
 
 
 def _insist_that_nothing_followed(event: Event) -> None:
-    if event.kind in BESIDE or event.kind in OF_NOTICES:
+    if event.kind in (*BESIDE, *OF_NOTICES, *OF_LEARNING):
         return
     since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=BESIDE)
     if event.kind == Event.Kind.LOGGED:  # that the system put it into a slot is nobody's work yet
         since = since.exclude(kind=Event.Kind.FILLED)
     if event.file_id and since.filter(file=event.file_id).exists():
         raise TooLate(_("The work on this file has gone on since. Nothing was changed."))
-    if not event.file_id and since.filter(file=None, worker=event.worker_id).exists():
+    came_or_went = since.filter(file=None, worker=event.worker_id).exclude(kind__in=OF_LEARNING)
+    if not event.file_id and came_or_went.exclude(undoes__kind__in=OF_LEARNING).exists():
         raise TooLate(_("This person has come or gone again since. Nothing was changed."))
 
 
@@ -265,6 +271,14 @@ def _notice_as_before(event: Event, by: Worker, now: datetime) -> None:
     notices.take_back(event, by=by, now=now)
 
 
+def _level_as_before(event: Event, by: Worker, now: datetime) -> None:
+    levels.take_back(event, by=by, now=now)
+
+
+def _paired_as_before(event: Event, by: Worker, now: datetime) -> None:
+    pairings.take_back(event, by=by, now=now)
+
+
 def _remove_again(event: Event, by: Worker, now: datetime) -> None:
     attachments.take_back(event, by=by, now=now)
 
@@ -302,6 +316,10 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.CALLED_OFF: _as_if_not_lent,
     Event.Kind.POSTED: _notice_as_before,
     Event.Kind.CLOSED: _notice_as_before,
+    Event.Kind.LEVELLED: _level_as_before,
+    Event.Kind.TARGETED: _level_as_before,
+    Event.Kind.PAIRED: _paired_as_before,
+    Event.Kind.UNPAIRED: _paired_as_before,
     Event.Kind.REPROMISED: _promise_as_before,
     Event.Kind.ATTACHED: _remove_again,
     Event.Kind.DETACHED: _attach_again,

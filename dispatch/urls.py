@@ -17,6 +17,9 @@ from dispatch.views import (
     presence,
     scan,
     search,
+    skill_tables,
+    skills,
+    training,
     week,
 )
 
@@ -78,6 +81,17 @@ urlpatterns = [
     path("lend/notices/<int:notice>/close/", loans.close, name="close_notice"),
     path("scan/", scan.scan, name="scan"),
     path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
+    path("skills/", skills.teams, name="skills"),
+    path("skills/<slug:team>/", skills.page, name="matrix"),
+    path("skills/<slug:team>/of/<str:username>/", skills.person, name="levels_of"),
+    path("skills/<slug:team>/of/<str:username>/<slug:skill>/", skills.one, name="level_of"),
+    path("skills/<slug:team>/target/<slug:skill>/", skills.target, name="coverage_target"),
+    path("skills/<slug:team>/undo/", skills.undo_act, name="matrix_undo"),
+    path("skills/<slug:team>/plan/", training.plan, name="training"),
+    path("skills/<slug:team>/plan/<int:pairing>/end/", training.end, name="end_pairing"),
+    path("skills/<slug:team>/import/", skill_tables.bring, name="import_matrix"),
+    path("skills/<slug:team>/matrix.csv", skill_tables.as_csv, name="matrix_csv"),
+    path("skills/<slug:team>/matrix.xlsx", skill_tables.as_xlsx, name="matrix_xlsx"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

@@ -1,5 +1,6 @@
 """People: teams, workers, what each can do, and who is here. Knows nothing of files."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -219,8 +220,19 @@ class Competence(models.Model):
         return f"{self.worker}: {self.skill} {Level(self.level).name}"
 
 
+class IsDistinct(models.Func):
+    """Whether two values differ, where nothing is a value, too."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " IS DISTINCT FROM "
+    output_field = models.BooleanField()
+
+
 class LevelChange(models.Model):
-    """Who changed what anybody is taken to be able to do, and when. None stands for no level."""
+    """Who changed what anybody is taken to be able to do, and when. None stands for no level; without `by` it was a command.
+
+    A level that was taken away remembers when it was last practised, so that undoing it brings that back, too.
+    """
 
     worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="level_changes", db_index=False)
     skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="level_changes", db_index=False)
@@ -228,6 +240,7 @@ class LevelChange(models.Model):
     level = models.PositiveSmallIntegerField(choices=Level.choices, null=True)
     certified_until_was = models.DateTimeField(null=True)
     certified_until = models.DateTimeField(null=True)
+    practised_on_was = models.DateField(null=True)
     by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     at = models.DateTimeField()
 
@@ -235,6 +248,24 @@ class LevelChange(models.Model):
         verbose_name = _("change of a level")
         verbose_name_plural = _("changes of levels")
         indexes: ClassVar = [models.Index(fields=["worker", "skill", "-at"], name="changes_of_a_level")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="a_level_change_changes_something",
+                condition=Q(
+                    IsDistinct(F("level_was"), F("level")) | IsDistinct(F("certified_until_was"), F("certified_until"))
+                ),
+            ),
+            models.CheckConstraint(
+                name="level_changes_are_iluo",
+                condition=(Q(level__isnull=True) | Q(level__in=Level.values))
+                & (Q(level_was__isnull=True) | Q(level_was__in=Level.values)),
+            ),
+            models.CheckConstraint(
+                name="who_has_no_level_has_no_certificate",
+                condition=(Q(level__isnull=False) | Q(certified_until__isnull=True))
+                & (Q(level_was__isnull=False) | Q(certified_until_was__isnull=True)),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.worker}: {self.skill} {Level(self.level).name if self.level else '-'}"
@@ -252,19 +283,29 @@ class CoverageTarget(models.Model):
         verbose_name_plural = _("coverage targets")
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_target_a_team_and_skill", fields=["team", "skill"]),
+            models.CheckConstraint(name="a_coverage_target_is_1_to_99", condition=Q(people__range=(1, 99))),
         ]
 
     def __str__(self) -> str:
         return f"{self.team}: {self.skill} {self.people}"
 
 
+class PairingQuerySet(models.QuerySet["Pairing"]):
+    def in_effect(self, *, now: datetime) -> "PairingQuerySet":
+        """Those that are on at this instant, and whose teacher is here, in the team in which the learner works."""
+        on = self.filter(ended_at=None, starts_at__lte=now, ends_at__gt=now)
+        return on.filter(teacher__is_present=True, teacher__is_active=True, teacher__works_in=F("learner__works_in"))
+
+
 class Pairing(models.Model):
-    """A learner works under a teacher's eye: files that need the skill come to the learner while the teacher is there, too.
+    """A learner works under a teacher's eye, both of one team: files that need the skill come to the learner while the teacher is
+    there, too.
 
     It is planned with a day to begin and one to end on, both in the zone of the team, and ends before when the learner has reached
     the level. The database refuses a second pairing of one learner in one skill at a time.
     """
 
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="pairings")
     learner = models.ForeignKey(Worker, verbose_name=_("learner"), on_delete=models.CASCADE, related_name="lessons")
     teacher = models.ForeignKey(Worker, verbose_name=_("teacher"), on_delete=models.CASCADE, related_name="pupils")
     skill = models.ForeignKey(Skill, verbose_name=_("skill"), on_delete=models.CASCADE, related_name="pairings")
@@ -277,11 +318,14 @@ class Pairing(models.Model):
     ended_by = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     level_reached = models.PositiveSmallIntegerField(choices=Level.choices, null=True)
 
+    objects: ClassVar = PairingQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("pairing")
         verbose_name_plural = _("pairings")
         constraints: ClassVar = [
             models.CheckConstraint(name="a_pairing_takes_time", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(name="a_pairing_leads_further_than_i", condition=Q(until_level__in=[2, 3, 4])),
             models.CheckConstraint(name="nobody_teaches_themselves", condition=~Q(learner=F("teacher"))),
             models.CheckConstraint(
                 name="only_an_ended_pairing_says_how_it_ended",
@@ -292,6 +336,9 @@ class Pairing(models.Model):
                 fields=["learner", "skill"],
                 condition=Q(ended_at__isnull=True),
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ends_at"], name="open_pairings", condition=Q(ended_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -111,6 +111,7 @@ def furnish(run: Run) -> list[Sight]:
         *_loans(),
         *_desk(run, team),
         *_scans(worker),
+        *_skills(team),
         Sight("preferences", "worker", "/preferences/"),
         Sight("preferences-refused", "leader", "/preferences/", 422, sends="form[action$='/password/']"),
         Sight("admin", "admin", "/admin/"),
@@ -354,6 +355,30 @@ def _imports(run: Run, team: Team) -> list[Import]:
     importing.order(last, checks=last.checks, now=timezone.now())
     run.until(lambda: Import.objects.get(pk=last.pk).state == Import.State.IMPORTED)
     return made
+
+
+def _skills(team: Team) -> list[Sight]:
+    at = f"/skills/{team.slug}/"
+    of_marine = f"{at}of/mireille.dubois.fontanel/marine/"
+    office.team("Nobody yet")
+    return [
+        Sight("skills", "manager", "/skills/"),
+        Sight("matrix", "leader", at),
+        Sight("matrix-as-worker", "worker", at),
+        Sight("matrix-as-manager", "manager", at),
+        Sight("matrix-panel", "leader", at, opens="#matrix td > a"),
+        Sight("matrix-empty", "manager", "/skills/nobody-yet/"),
+        Sight("levels", "leader", f"{at}of/worker/"),
+        Sight("level", "leader", of_marine),
+        Sight("level-as-worker", "worker", f"{at}of/worker/sanctions/"),
+        Sight("level-refused", "leader", of_marine, 422, sends="form.stack", typed={"until": "1066-10-14"}),
+        Sight("target", "leader", f"{at}target/marine/"),
+        Sight("target-refused", "leader", f"{at}target/marine/", 422, sends="form.stack", typed={"people": "0"}),
+        Sight("training", "leader", f"{at}plan/"),
+        Sight("training-refused", "leader", f"{at}plan/", 422, sends="form.card"),
+        Sight("matrix-import", "leader", f"{at}import/"),
+        Sight("matrix-import-refused", "leader", f"{at}import/", 422, sends="form.upload"),
+    ]
 
 
 def _scans(worker: Worker) -> list[Sight]:

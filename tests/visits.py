@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from dispatch import absences, andon, attachments, flow, importing, loans, notices, shelf
+from dispatch import absences, andon, attachments, flow, importing, levels, loans, notices, pairings, shelf
 from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
 from skills.models import Level, Role, Team, Worker
 from tests import office
@@ -127,6 +127,7 @@ def new_office() -> Office:
     asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
     undo = {role: _event("logged", people[role], logged[role]) for role in (ASSISTANT, LEADER)}
+    lesson = _lesson(ada, tess, people)
     in_hand = {role: Event.objects.get(pk=started[role]).file for role in started}
     arguments = {
         "team": team.slug,
@@ -140,6 +141,8 @@ def new_office() -> Office:
         "pk": imports[ASSISTANT],
         "loan": loan.pk,
         "notice": asks[LEADER],
+        "skill": "marine",
+        "pairing": lesson,
     }
     own: dict[tuple[str, str], dict[str, Visit]] = {
         ("/bin/help/<call>/end/", "POST"): {role: Visit({"call": calls[role].pk}) for role in calls},
@@ -165,6 +168,16 @@ def new_office() -> Office:
             LEADER: Visit(sent={"event": _event("posted", lea)}),
             MANAGER: Visit(sent={"event": _event("posted", people[MANAGER])}),
             OTHER_LEADER: Visit(sent={"event": _event("asked", people[OTHER_LEADER])}),
+        },
+        **{
+            (f"/skills/<team>/of/<username>/{more}", "GET"): {
+                WORKER: Visit({"username": "ada"}),
+                TEACHER: Visit({"username": "tess"}),
+            }
+            for more in ("", "<skill>/")
+        },
+        ("/skills/<team>/undo/", "POST"): {
+            role: Visit(sent={"event": _event("levelled", people[role])}) for role in (LEADER, ADMINISTRATOR)
         },
         ("/intake/undo/", "POST"): {role: Visit(sent={"event": undo[role]}) for role in undo},
         ("/attachments/<attachment>/remove/", "POST"): {role: Visit({"attachment": papers[role]}) for role in papers},
@@ -222,6 +235,19 @@ def _work(team: Team) -> FileType:
         person = Worker.objects.get(username=name)
         flow.back(person, by=person, now=NOW)
     return claim
+
+
+def _lesson(learner: Worker, teacher: Worker, people: dict[str, Worker]) -> int:
+    """Somebody learns from somebody; what is to be known of levels was set by who may."""
+    cargo, wanda = office.skill("cargo"), Worker.objects.get(username="wanda")
+    for worker, level, role in (
+        (learner, Level.L, LEADER),
+        (teacher, Level.O, ADMINISTRATOR),
+        (wanda, Level.I, LEADER),
+    ):
+        levels.set_levels([levels.Wanted(worker, cargo, level=level, was=None)], by=people[role], now=NOW)
+    until = NOW + timedelta(days=9)
+    return pairings.plan(learner, teacher, cargo, starts_at=NOW, ends_at=until, by=people[LEADER], now=NOW).pk
 
 
 def start_next(person: Worker) -> int:
@@ -305,4 +331,13 @@ def _sent() -> dict[str, Given]:
         "/lend/notices/": {"team": "settlements", "kind": "ask", "people": 1, "until": tomorrow, "reason": "a flood"},
         "/intake/": {"reference": "NEW-1", "file_type": "settlements-claim"},
         "/intake/import/<pk>/": {"act": "drop"},
+        "/skills/<team>/of/<username>/<skill>/": {"level": "O", "was": "U"},
+        "/skills/<team>/target/<skill>/": {"people": "2"},
+        "/skills/<team>/plan/": {
+            "skill": "cargo",
+            "learner": "wanda",
+            "teacher": "tess",
+            "until": f"{NOW + timedelta(days=9):%Y-%m-%d}",
+            "until_level": "U",
+        },
     }

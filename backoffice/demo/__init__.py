@@ -1,8 +1,8 @@
 """The demo office: three teams, a front desk and thirty people with six weeks behind them, at work right now, whenever that is.
 
-`place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `outside` and `story` say
-what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, `loans` says who helps
-whom, and `plans` who will be away and lent in the days to come.
+`place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `learning` says what they can
+do and learn, `outside` and `story` what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes
+it down, `loans` says who helps whom, and `plans` who will be away and lent in the days to come.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         office = open_office(calendar, since=now - SIX_WEEKS)
         rng = Random(seed)  # noqa: S311  a story, no secret
         past = Past(office, tell(office, now=now, rng=rng), now=now, rng=rng)
-        books.write(office, past)
+        books.write(office, past, now=now)
         loans.lend(office, now=now)
         plans.write(office, now=now)
     return Made(

@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from operator import attrgetter
 
 from django.core.management.color import no_style
 from django.db import connection, models
 
+from backoffice.demo import learning
 from backoffice.demo.office import Office
 from backoffice.demo.past import Entry, Past
 from dispatch.models import (
@@ -24,7 +26,7 @@ from dispatch.models import (
     Slot,
     WorkCalendar,
 )
-from skills.models import Competence, Skill, Team, Worker
+from skills.models import Competence, CoverageTarget, LevelChange, Pairing, Skill, Team, Worker
 
 NULL = r"\N"
 
@@ -41,11 +43,12 @@ FROM dispatch_file CROSS JOIN LATERAL (VALUES
 """
 
 
-def write(office: Office, past: Past) -> None:
+def write(office: Office, past: Past, *, now: datetime) -> None:
     """Into empty tables, within the caller's transaction. Keys are as given, and the next ones follow them."""
     for desk in past.desks.values():
         desk.worker.is_present, desk.worker.away_until = desk.is_present, desk.away_until
     _write_office(office)
+    _write_learning(office, past, now=now)
     bins = office.bins
     for each in bins:
         each.lately_files, each.lately_weight = past.desks[each.worker_id].lately
@@ -74,11 +77,24 @@ def _write_office(office: Office) -> None:
     leads.objects.bulk_create(
         [leads(worker_id=person.worker.pk, team_id=person.leads.pk) for person in office.people if person.leads]
     )
-    Competence.objects.bulk_create(office.competences)
     Customer.objects.bulk_create(office.customers)
     FileType.objects.bulk_create([work.file_type for work in office.work])
     ChecklistItem.objects.bulk_create(office.checklist)
     Agreement.objects.bulk_create(office.agreements)
+
+
+def _write_learning(office: Office, past: Past, *, now: datetime) -> None:
+    """What everybody can do, when they last practised it, and what the teams have planned for it."""
+    skill_of = {work.file_type.pk: work.file_type.skill_id for work in office.work}
+    practised: dict[tuple[int | None, int | None], datetime] = {}
+    for file in past.files:
+        if file.done_at:
+            key = file.done_by_id, skill_of[file.file_type_id]
+            practised[key] = max(file.done_at, practised.get(key, file.done_at))
+    Competence.objects.bulk_create(learning.competences(office, practised, now=now))
+    CoverageTarget.objects.bulk_create(learning.targets(office))
+    Pairing.objects.bulk_create(learning.pairings(office, now=now))
+    LevelChange.objects.bulk_create(learning.changes(office, now=now))
 
 
 def _copy_models(rows: Sequence[models.Model]) -> None:

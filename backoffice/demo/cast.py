@@ -128,6 +128,42 @@ PEOPLE = (
     CastPerson("Ibrahim Coulibaly", APPEALS, "payments:U"),
 )
 
+# How many should be able to do it alone: a team, a skill, people.
+TARGETS = (
+    (SETTLEMENTS, "payments", 6),
+    (SETTLEMENTS, "sanctions", 4),
+    (SETTLEMENTS, "marine", 2),
+    (CLAIMS, "losses", 4),
+    (CLAIMS, "injury", 5),
+    (APPEALS, "appeals", 4),
+    (APPEALS, "mediation", 2),
+)
+
+# Who has a certificate, in what, and how many days from now it ends; one of them has ended a while ago.
+CERTIFICATES = (
+    (AWAY, "marine", 12),
+    ("Tomás Herrera", "sanctions", 200),
+    (VISITOR, "sanctions", 25),
+    ("Jorge Pereira de Albuquerque", "sanctions", 320),
+    ("Farid Rahmani", "injury", -9),
+)
+
+# Who learns what from whom: since and until so many days from now.
+PAIRINGS = (
+    ("Aiko Nakashima", "payments", "Tomás Herrera", -6, 22),
+    (SLOW, "sanctions", "Tomás Herrera", 5, 33),
+    ("Mehmet Yıldırım", "injury", "Fatima Zahra Benali", 3, 45),
+)
+
+# Whose level rose, from what, and how many days ago: the leader of their team saw to it.
+RAISED = (
+    (VISITOR, "sanctions", "L", 9),
+    ("Sam Okonkwo", "marine", "", 13),
+    ("Aiko Nakashima", "payments", "", 20),
+    ("Park Hye-jin", "injury", "L", 11),
+    ("Tāne Rangihuna", "appeals", "L", 16),
+)
+
 CUSTOMERS = (
     "Harbour Mutual",
     "Kestrel Logistics",

@@ -16,7 +16,7 @@ from dispatch.agreements import Book, rule_of
 from dispatch.calendars import Calendar
 from dispatch.models import Agreement, Bin, ChecklistItem, Customer, FileType, Queue, Slot, WorkCalendar
 from dispatch.promises import CalendarDays, Rule, SameDay, WorkingDays, WorkingHours
-from skills.models import Competence, Level, Role, Skill, Team, Worker
+from skills.models import Level, Role, Skill, Team, Worker
 
 PASSWORD = "demo"  # noqa: S105  everybody is told
 BIN_SIZE = 3
@@ -80,14 +80,11 @@ class Office:
     def bins(self) -> list[Bin]:
         return [Bin(worker=person.worker, size=BIN_SIZE) for person in self.people if person.has_bin]
 
-    @property
-    def competences(self) -> Iterator[Competence]:
-        for person in self.people:
-            for skill_id, level in person.levels.items():
-                yield Competence(worker=person.worker, skill_id=skill_id, level=level)
-
     def person(self, name: str) -> Person:
         return next(person for person in self.people if person.worker.name == name)
+
+    def skill(self, key: str) -> Skill:
+        return next(skill for skill in self.skills if skill.name == cast.SKILLS[key])
 
     def can_do(self, person: Person) -> frozenset[int]:
         """R4 for one person: the file types of their team that are open, or whose skill they have at the least level."""

@@ -336,7 +336,7 @@ class Past:
             for kind in (work.file_type for work in self._office.work)
             if kind.skill and kind.team_id == desks[0].team_id and (waiting := self._waiting[kind.pk])
         ]
-        return receipts.of_fills(fills, hands, told, withheld, heads)
+        return receipts.of_fills(fills, hands, told, withheld, heads, beside={})
 
     def _needs(self, order: Order, skill: Skill, level: int) -> Skipped:
         return Skipped(self.files[order[-1] - 1].reference, Obstacle.SKILL, skill=skill.name, level=level)

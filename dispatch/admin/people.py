@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import flow, front_offices, loans
+from dispatch import flow, front_offices, levels, loans
 from dispatch.admin.keeping import kept_by, person
 from dispatch.admin_forms import NamedRows
 from dispatch.models import Queue, new_secret
@@ -102,7 +102,8 @@ class WorkerAdmin(UserAdmin):
         formsets: list[Any],
         change: bool,
     ) -> None:
-        super().save_related(request, form, formsets, change)
+        with levels.written_down([form.instance.pk], by=person(request), now=timezone.now()):
+            super().save_related(request, form, formsets, change)
         _open_bins_of(form.instance.team_id)
 
 

@@ -276,6 +276,10 @@ class Event(models.Model):
         CALLED_OFF = "called_off", _("loan called off")
         POSTED = "posted", _("help asked for, or hands offered")
         CLOSED = "closed", _("notice closed")
+        LEVELLED = "levelled", _("level changed")
+        TARGETED = "targeted", _("coverage target changed")
+        PAIRED = "paired", _("pairing planned")
+        UNPAIRED = "unpaired", _("pairing ended")
 
     team = models.ForeignKey(
         Team,

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dispatch import rights
-from skills.models import Worker
+from skills.models import Team, Worker
 
 register = template.Library()
 
@@ -29,20 +29,15 @@ def navigation(context: dict[str, Any], *, without: str = "") -> dict[str, Any]:
 
 def _links(person: Worker) -> list[tuple[str, str]]:
     team = person.team or person.leads.first()
-    links = []
-    is_dispatched = team is not None and not team.is_front_office
-    if rights.may_work_a_bin(person) and is_dispatched:
-        links.append((reverse("bin"), _("My bin")))
-    if team:
-        links.append((reverse("board", args=[team.slug]), _("Team board")))
-    if team and is_dispatched:
-        links.append((reverse("week", args=[team.slug]), _("Absences")))
+    links = _of_team(person, team) if team else []
     if rights.may_see_files(person):
         links.append((reverse("search"), _("Search")))
     if rights.may_see_boards(person):
         links.append((reverse("office"), _("Office")))
     if rights.may_see_loans(person):
         links.append((reverse("lend"), _("Lend")))
+    if rights.may_see_skills(person):
+        links.append((reverse("matrix", args=[team.slug]) if team else reverse("skills"), _("Skills")))
     if rights.may_log_files(person):
         links.append((reverse("intake"), _("Log a file")))
     if rights.may_work_a_bin(person) or rights.may_log_files(person):
@@ -50,3 +45,11 @@ def _links(person: Worker) -> list[tuple[str, str]]:
     if person.is_staff:
         links.append((reverse("admin:index"), _("Administration")))
     return links
+
+
+def _of_team(person: Worker, team: Team) -> list[tuple[str, str]]:
+    board = (reverse("board", args=[team.slug]), _("Team board"))
+    if team.is_front_office:
+        return [board]
+    own = [(reverse("bin"), _("My bin"))] if rights.may_work_a_bin(person) else []
+    return [*own, board, (reverse("week", args=[team.slug]), _("Absences"))]

@@ -16,10 +16,11 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import andon, frames, rights
+from dispatch import andon, frames, reminders, rights
 from dispatch.boards import board_of
 from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
+from dispatch.reminders import Reminder
 from dispatch.views import front_office
 from skills.models import Team, Worker
 
@@ -34,6 +35,7 @@ class Acts:
     people: tuple[Worker, ...]
     causes: list[str]
     recurring: dict[str, int]  # causes that came back, with how often, for whoever leads the team
+    certificates: tuple[Reminder, ...]  # that end soon or have ended, for them, too
 
     @property
     def first(self) -> int | None:
@@ -122,10 +124,10 @@ def _acts(person: Worker, queue: Queue, *, calls: tuple[HelpWanted, ...], now: d
     mine = set(rights.calls_for(person, team).filter(ended_at=None).values_list("pk", flat=True)) if calls else set()
     causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
-        return Acts(now, calls, mine, (), causes, {})
+        return Acts(now, calls, mine, (), causes, {}, ())
     people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False).only("username", "name", "is_present")
     recurring = andon.recurring_causes(queue, now=now)
-    return Acts(now, calls, mine, tuple(people), causes, recurring)
+    return Acts(now, calls, mine, tuple(people), causes, recurring, reminders.certificates(team, now=now))
 
 
 def _wall_url(person: Worker, queue: Queue) -> str:

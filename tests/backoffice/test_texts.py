@@ -17,7 +17,7 @@ from tests.visits import LATER, ROLES, Office
 
 # Names, which no language translates, and what the people of the office that is visited wrote.
 NAMES = "Threeslot English Français CSV QR UTC Europe Paris"
-WRITTEN = """Settlements Claims Claim Hull marine Ada Adam Amir Lea Mia Otto Tess Wanda Sums agree Harbour Pool Broken quay
+WRITTEN = """Settlements Claims Claim Hull marine cargo Ada Adam Amir Lea Mia Otto Tess Wanda Sums agree Harbour Pool Broken quay
 counterparty missing which form unclear the ship sails the broker at the dentist not mine letter pdf files csv
 reference file type Nothing AMIR LEA NEW ada amir lea Will flood"""
 DATA = {*NAMES.split(), *WRITTEN.split()}

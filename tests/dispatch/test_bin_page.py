@@ -208,7 +208,7 @@ def test_the_page_costs_the_same_however_much_waits(
     office.log(office.file_type("More", team), 60)
     with django_assert_max_num_queries(len(few)):
         page.get("/bin/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         my_bin(ada, now=LATER)
 
 

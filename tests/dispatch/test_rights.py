@@ -16,7 +16,7 @@ from django.test import Client
 
 from dispatch import flow, live
 from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace
-from skills.models import Worker
+from skills.models import CoverageTarget, LevelChange, Pairing, Worker
 from tests import office as desk
 from tests import visits
 from tests.visits import ADMIN, LATER, LIVE, ROLES, STRANGER, WALL, Office, Visit
@@ -116,7 +116,8 @@ def traces() -> tuple[object, ...]:
     """What any act leaves behind."""
     people = Worker.objects.order_by("pk").values_list("password", "language", "is_present")
     imports = Import.objects.order_by("pk").values_list("state", "checks")
-    counts = [model.objects.count() for model in (Event, HelpCall, ShelfPlace, Absence)]
+    counted = (Event, HelpCall, ShelfPlace, Absence, LevelChange, Pairing, CoverageTarget)
+    counts = [model.objects.count() for model in counted]
     return (*counts, *people, *imports)
 
 
