@@ -88,11 +88,11 @@ def lend(request: HttpRequest) -> HttpResponse:
 @require_safe
 @rights.only(rights.may_see_loans)
 def effect(request: HttpRequest) -> HttpResponse:
-    """The fragment alone: before and after, for what is ticked and typed."""
+    """The fragment alone: before and after, for what is ticked and typed. Whoever asks without a team gets the page."""
     now, of = timezone.now(), lending.places()
     asked = read(request.GET, of, now=now)
     if asked.host is None:
-        raise Http404
+        return redirect("lend")
     offer = _offer(person_of(request), asked, of=of, now=now)
     return render(request, "dispatch/_lend_effect.html", {"asked": asked, "offer": offer})
 
