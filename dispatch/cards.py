@@ -31,7 +31,7 @@ SELECT w.id AS worker_id, w.team_id, w.works_in_id, home.name AS home, host.name
     (SELECT min(a.starts_at) FROM dispatch_absence a
      WHERE a.worker_id = w.id AND NOT a.has_begun AND a.starts_at > %(now)s::timestamptz
          AND a.starts_at < %(now)s::timestamptz + interval '1 day') AS leaves_at,
-    (SELECT jsonb_agg(jsonb_build_array(k.name, teacher.name) ORDER BY k.name)
+    (SELECT array_agg(ARRAY[k.name::text, teacher.name::text] ORDER BY k.name)
      FROM skills_pairing pair JOIN skills_worker teacher ON teacher.id = pair.teacher_id JOIN skills_skill k ON k.id = pair.skill_id
      WHERE {IN_EFFECT}) AS lessons,
     s.position, s.filled_at, s.in_hand, f.team_id AS file_team_id, f.reference, f.received_at, f.due_at, f.expedite,
