@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch import backlog, cards, help_wanted, moves, tallies, usual
+from dispatch import attendance, backlog, cards, help_wanted, moves, tallies, usual
 from dispatch.backlog import Group, Level, days_of_work
 from dispatch.calendars import Calendar
 from dispatch.cards import BinView
@@ -51,6 +51,8 @@ class Board:
     ends_at: datetime | None  # end of work today; None on a day off
     oldest_days: int | None  # of the files that wait or are in a slot
     oldest_promise_days: int | None
+    next_day: date  # on which work goes on
+    expected: int  # people, on that day
     bins: tuple[BinView, ...]
     help_calls: tuple[HelpWanted, ...]
     orphans: tuple[Orphans, ...]
@@ -62,6 +64,11 @@ class Board:
     @property
     def level(self) -> Level | None:
         return backlog.level(self.waiting, normal=self.normal) if self.normal else None
+
+    @property
+    def is_thin(self) -> bool:
+        """Fewer than half of whoever works here now are expected on the next working day."""
+        return 2 * self.expected < sum(not bin.is_elsewhere for bin in self.bins)
 
     @property
     def per_mark(self) -> int:
@@ -95,12 +102,12 @@ class Board:
 
 
 def team_board(team: Team, *, now: datetime) -> Board:
-    """The board of a team at an instant, in seven statements. Raises Queue.DoesNotExist for a team without a central queue."""
+    """The board of a team at an instant, in eight statements. Raises Queue.DoesNotExist for a team without a central queue."""
     return board_of(Queue.objects.select_related("team", "calendar__current").get(team=team), now=now)
 
 
 def board_of(queue: Queue, *, now: datetime) -> Board:
-    """As `team_board`, where the queue, its team and its calendar are known already: in six statements."""
+    """As `team_board`, where the queue, its team and its calendar are known already: in seven statements."""
     team = queue.team
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
@@ -136,6 +143,8 @@ def board_of(queue: Queue, *, now: datetime) -> Board:
         ends_at=ends_at,
         oldest_days=oldest_days,
         oldest_promise_days=promise_days,
+        next_day=calendar.next_working_day(today),
+        expected=len(attendance.next_day([queue], now=now).get(team.pk, ())),
         bins=bins,
         help_calls=help_wanted.open_calls(team.pk, now=now),
         orphans=orphans([team.pk], now=now),

@@ -1,5 +1,5 @@
-"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, ten statements at most, whatever
-the number of people and skills.
+"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, twelve statements at most,
+whatever the number of people and skills.
 
 Everybody who works here reads what anybody can do alone or teach, and how well the team is covered. What somebody cannot do alone
 yet (I, L, nothing, a certificate that has ended) is a gap: it is told to themselves, to whoever leads their home, to managers and
@@ -7,7 +7,7 @@ to administrators, and to nobody else, for whom it looks alike, whichever it is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
-from dispatch import rights
+from dispatch import attendance, rights
 from dispatch.models import FileType, Queue
 from dispatch.reminders import WARNED
 from skills.models import Competence, CoverageTarget, Level, LevelChange, Pairing, Role, Skill, Team, Worker, short_name
@@ -182,7 +182,7 @@ def matrix(
     shown = [person for person in people if worker is None or person.pk == worker.pk]
     marks = _marks(people, held, told=told, reader=reader, beside=_beside(team, skill, now=now), now=now)
     skills = _skills({each.skill_id or 0 for each in types}, {key[1] for key in marks} | {*targets}, also=skill)
-    able = _able(held, here={person.pk: _is_here_today(person, team, now=now) for person in people}, now=now)
+    able = _able(held, here=_here_today(team, now=now), now=now)
     names = Counter(person.get_short_name() for person in people)
     return Matrix(
         team=team,
@@ -281,14 +281,14 @@ class _Able:
     teachers: int = 0
 
 
-def _able(held: Iterable[_Held], *, here: Mapping[int, bool], now: datetime) -> defaultdict[int, _Able]:
+def _able(held: Iterable[_Held], *, here: Collection[int], now: datetime) -> defaultdict[int, _Able]:
     """By skill, those who can do it alone, whoever reads it."""
     found: defaultdict[int, _Able] = defaultdict(_Able)
     for each in held:
         if each.level >= ALONE and not (each.certified_until and each.certified_until <= now):
             of_skill = found[each.skill_id]
             of_skill.people += 1
-            of_skill.today += here[each.worker_id]
+            of_skill.today += each.worker_id in here
             of_skill.teachers += each.level == Level.O
     return found
 
@@ -306,12 +306,10 @@ def _column(skill: Skill, types: Iterable[FileType], able: _Able, *, target: int
     )
 
 
-def _is_here_today(person: Worker, team: Team, *, now: datetime) -> bool:
-    """At work in this team, or expected back today."""
-    if person.works_in_id != team.pk:
-        return False
-    back_at = person.away_until
-    return person.is_present or (back_at is not None and back_at.astimezone(now.tzinfo).date() == now.date())
+def _here_today(team: Team, *, now: datetime) -> set[int]:
+    """The keys of who is at work in this team, or expected today."""
+    queues = Queue.objects.select_related("calendar__current").filter(team=team)
+    return attendance.today(queues, now=now).get(team.pk, set())
 
 
 def _row(

@@ -51,6 +51,21 @@ def _nothing_is_kept_of_the_office() -> Iterator[None]:
         office.forget()
 
 
+# Files of tests that take longest begin first, so that one of the two processes does not wait for the other at the end.
+LONG = (
+    "test_accessibility",
+    "test_killed_at_random",
+    "test_rights",
+    "test_state_machine",
+    "test_hammer",
+    "test_family",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
     """The processes that run the tests inherit neither folder nor settings of this one, which only hands them out."""

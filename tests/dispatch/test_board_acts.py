@@ -288,7 +288,7 @@ def test_the_strip_and_the_board_cost_the_same_with_one_call_or_three(team, ada,
     page = signed_in(lea)
     urls = ["/board/settlements/acts/", "/board/settlements/", BIN]
     costs = [statements(partial(page.get, url)) for url in urls]
-    assert costs[:2] == [10, 14]
+    assert costs[:2] == [11, 16]
     for name in ("Ben", "Cid"):
         office.log(office.file_type(name, team, needs="marine"), 3)
         worker = office.worker(name, team, marine="U")

@@ -259,7 +259,7 @@ def test_what_was_taken_back_is_logged_again_as_what_it_is(page, team):
     assert page.get("/scan/CL-0041/")["Location"] == "/files/CL-0041/"
     told = text(page.get("/files/CL-0041~taken-back-1/"))
     assert "Withdrawn, since it was logged by mistake as CL-0041" in told
-    found = [row.file.reference for row in page.get("/search/", {"q": "CL-0041"}).context["found"].rows]
+    found = [row.reference for row in page.get("/search/", {"q": "CL-0041"}).context["found"].rows]
     assert found == ["CL-0041", "CL-0041~taken-back-1"]
     assert ledger.balance().differences == ()
 

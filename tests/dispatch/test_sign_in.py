@@ -118,7 +118,8 @@ def test_a_fault_page_needs_nothing_and_goes_away_by_itself():
 
 def test_the_page_one_is_on_is_its_title_and_no_link(client, team):
     client.force_login(office.person("Lea", Role.LEADER, Role.WORKER, Role.ASSISTANT, team=team, leads=team))
-    pages = {"/bin/", "/board/settlements/", "/office/", "/intake/", "/scan/", "/search/"}
+    of_team = {"/board/settlements/", "/absences/settlements/", "/skills/settlements/"}
+    pages = of_team | {"/bin/", "/office/", "/lend/", "/intake/", "/scan/", "/search/"}
     for page in pages:
         bar = re.search(r"<nav.*?</nav>", client.get(page).content.decode(), re.DOTALL)
         assert set(re.findall(r'href="([^"]+)"', bar[0])) == pages - {page}

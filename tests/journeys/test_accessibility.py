@@ -32,7 +32,7 @@ OTHERS = {
     "high contrast": {"color_scheme": "light", "contrast": "more"},
     "high contrast, dark": {"color_scheme": "dark", "contrast": "more"},
 }
-OTHERS_NARROW = {name: OTHERS[name] for name in ("dark", "high contrast")}
+OTHERS_NARROW = {"dark": OTHERS["dark"]}
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 pytestmark = pytest.mark.timeout(300)
