@@ -73,7 +73,8 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     LedgerRun.objects.create(at=now, files=1, events=1, differences=[], is_ok=True)
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
-        "call": call.pk, "place": 1, "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
+        "call": call.pk, "place": 1, "loan": 1, "notice": 1,
+        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
         "app_label": "dispatch",
     }  # fmt: skip
     files = {"waiting": waits.reference, "in a slot": held.reference, "done, a long story": story.reference}
@@ -103,6 +104,8 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
             **{name: {"q": text} for name, text in words.items()},
             "filter": {"state": State.WAITING, "type": f"{scene.team}-3"},
         },
+        "lend": {"": {}, "a team in need": {"to": of.team.slug}},
+        "lend_effect": {"": {"to": of.team.slug}},
         "promise": {"": intake},
         "customers": {"": intake},
         "covers": {f"{SHEETS} pages": {"reference": sheets}, f"{SHEETS} labels": {"reference": sheets, "as": "label"}},

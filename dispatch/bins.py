@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
 from dispatch import loans, moves, stories
@@ -29,6 +30,7 @@ from dispatch.weeks import MyWeek, my_week
 from skills.models import Worker, short_name
 
 QUARTER = 900  # seconds, as the tallies count
+TOLD_FOR = timedelta(minutes=30)  # that somebody is back from a loan
 AT_A_GLANCE = 12  # acts of a file; the whole way is on its page
 
 # The team's day out of its tallies, defined as on the board. The quarter of an hour that is going on is looked up exactly in the
@@ -155,6 +157,7 @@ class MyBin:
 
     team: str
     lent: Lent | None
+    back_from: str  # the host of a loan that ended just now; empty otherwise
     now: datetime
     is_present: bool
     away_until: datetime | None
@@ -182,7 +185,12 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     """The bin of a person at an instant, by the rules of the team they work in; of their home while they are lent to a front
     office, which has none. Raises Queue.DoesNotExist when there is no central queue."""
     loan = loans.current(worker) if worker.works_in_id != worker.team_id else None
-    queue = Queue.objects.select_related("team", "calendar__current").get(team=ruled_by(worker))
+    came_back = Loan.objects.filter(worker=worker.pk, from_team=worker.works_in_id, started_at__isnull=False)
+    host = (
+        came_back.filter(ended_at__gt=now - TOLD_FOR, ended_at__lte=now).order_by("-ended_at").values("to_team__name")
+    )
+    queues = Queue.objects.select_related("team", "calendar__current").annotate(back_from=Subquery(host[:1]))
+    queue = queues.get(team=ruled_by(worker))
     calendar = queue.calendar.hours()
     now = now.astimezone(ZoneInfo(calendar.zone))
     slots = _slots(worker, bin_size=queue.bin_size)
@@ -192,6 +200,7 @@ def my_bin(worker: Worker, *, now: datetime) -> MyBin:
     return MyBin(
         team=queue.team.name,
         lent=_lent(loan, now=now) if loan else None,
+        back_from=queue.back_from or "",
         now=now,
         is_present=worker.is_present,
         away_until=worker.away_until.astimezone(now.tzinfo) if worker.away_until else None,

@@ -5,6 +5,7 @@ office, which is not dispatched here, gets them with an empty bin. Every act is 
 loans of one person at one time.
 """
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -79,6 +80,35 @@ def lend(
     else:
         _tell(Event.Kind.ASKED, loan, cause=loan.reason, by=by, now=now)
     return loan
+
+
+@act
+def lend_together(
+    workers: Collection[Worker],
+    *,
+    to_team: Team,
+    starts_at: datetime | None = None,
+    ends_at: datetime,
+    reason: str,
+    is_agreed: Callable[[Worker], bool],
+    by: Worker,
+    now: datetime,
+) -> list[Loan]:
+    """Several people at once: all of them or nobody. Raises as `lend` does."""
+    moves.take_queues({to_team.pk, *(worker.team_id for worker in workers if worker.team_id)})
+    return [
+        lend(
+            each,
+            to_team=to_team,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            reason=reason,
+            is_agreed=is_agreed(each),
+            by=by,
+            now=now,
+        )
+        for each in workers
+    ]
 
 
 @act
@@ -158,14 +188,10 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
     assert event.receipt is not None  # its kind says so
     loan, held = _taken(Loan.objects.get(pk=event.receipt["loan"]))
     match event.kind:
-        case Event.Kind.ASKED | Event.Kind.LENT:
+        case Event.Kind.AGREED | Event.Kind.LENT if _was_asked_before(loan, event) and not loan.ended_at:
+            _ask_again(loan, now=now)
+        case Event.Kind.ASKED | Event.Kind.AGREED | Event.Kind.LENT:
             _drop(loan, by=by, now=now)
-        case Event.Kind.AGREED:
-            if loan.asked_by_id == loan.agreed_by_id:
-                _drop(loan, by=by, now=now)
-            else:
-                loan.agreed_by = loan.agreed_at = None
-                loan.save(update_fields=["agreed_by", "agreed_at"])
         case _:
             loan.ended_by, loan.ended_at, loan.end_reason = None, None, ""
             _save_unless_overlapping(loan)
@@ -241,6 +267,20 @@ def _moved(loan: Loan, *, to_team_id: int, now: datetime) -> None:
     Slot.objects.filter(bin=loan.worker_id, file__isnull=True).update(empty_since=now)
     flow.keep_nothing_for(loan.worker)
     wake(loan.from_team_id, loan.to_team_id)
+
+
+def _was_asked_before(loan: Loan, agreed: Event) -> bool:
+    """Whether asking for it was an act of its own."""
+    return loan.asked_by_id != loan.agreed_by_id or loan.asked_at < agreed.at
+
+
+def _ask_again(loan: Loan, *, now: datetime) -> None:
+    """Nobody has agreed: it is only asked for."""
+    had_started = loan.started_at is not None
+    loan.agreed_by = loan.agreed_at = loan.started_at = None
+    loan.save(update_fields=["agreed_by", "agreed_at", "started_at"])
+    if had_started:
+        _moved(loan, to_team_id=loan.from_team_id, now=now)
 
 
 def _drop(loan: Loan, *, by: Worker, now: datetime) -> None:

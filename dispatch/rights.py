@@ -68,6 +68,23 @@ def may_end_loan(person: Worker, loan: Loan) -> bool:
     return may_lend(person, loan.from_team) or leads(person, loan.to_team)
 
 
+def may_see_loans(person: Worker) -> bool:
+    """Who lends and who asks: managers, and whoever leads a team. Others learn of a loan on boards and in their own bin."""
+    return person.has_role(Role.MANAGER) or person.has_role(Role.LEADER)
+
+
+def answers_for(person: Worker) -> frozenset[int] | None:
+    """The teams whose loans and notices are this person's business; None for all of them."""
+    if person.has_role(Role.MANAGER):
+        return None
+    return frozenset(team.pk for team in person.leads.all()) if person.has_role(Role.LEADER) else frozenset()
+
+
+def may_speak_for(person: Worker, team: Team) -> bool:
+    """Ask the other teams for help in its name, offer them free hands, and take either back."""
+    return person.has_role(Role.MANAGER) or leads(person, team)
+
+
 def may_see_files(person: Worker) -> bool:
     """Who works here may look up any file: where it is, and whom to ask."""
     return person.is_active

@@ -8,7 +8,7 @@ A file that was logged by mistake stays among all files ever logged (R20), under
 whoever logs it again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import absences, attachments, directory, flow, loans, moves, repromise, shelf
+from dispatch import absences, attachments, directory, flow, loans, moves, notices, repromise, shelf
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
@@ -28,6 +28,9 @@ DIGITS = 6
 
 # What is attached, planned or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
 BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED, Event.Kind.PLANNED, Event.Kind.CANCELLED)
+
+# What became of a notice since, the notice itself says.
+OF_NOTICES = (Event.Kind.POSTED, Event.Kind.CLOSED)
 
 
 class NotYours(flow.Refused):
@@ -90,14 +93,35 @@ def taken_back(reference: str) -> str:
     return _("Taken back: %(reference)s is withdrawn, and can be logged again.") % {"reference": reference}
 
 
+@act
+def undo_together(event_ids: Collection[int], *, by: Worker, now: datetime) -> None:
+    """Several acts that were one, the last first: all of them or none. Raises as `undo` does."""
+    events = Event.objects.filter(pk__in=event_ids).select_related("worker").order_by("-pk")
+    if not events:
+        raise CannotBeUndone(_("There is nothing to undo."))
+    moves.take_queues({each.team_id for each in events})
+    for each in events:
+        undo(each, by=by, now=now)
+
+
 def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int | None:
     """The event of what this person did to a file (to nobody's file: away, back) at this very instant, for `undo`."""
     done = Event.objects.filter(file=file, kind=kind, by=person, at=at)
     return done.order_by("-pk").values_list("pk", flat=True).first()
 
 
+def acts_on_loans(person: Worker, *, kinds: Collection[str], number: int, at: datetime) -> list[int]:
+    """The events of what this person did to so many loans at this very instant, for `undo_together`: of each that of its home,
+    which is the last of two."""
+    done = Event.objects.filter(file=None, kind__in=kinds, by=person, at=at).order_by("-pk")
+    last: dict[int | None, int] = {}
+    for pk, worker in done.values_list("pk", "worker")[: 2 * number]:
+        last.setdefault(worker, pk)
+    return list(last.values())
+
+
 def _insist_that_nothing_followed(event: Event) -> None:
-    if event.kind in BESIDE:
+    if event.kind in BESIDE or event.kind in OF_NOTICES:
         return
     since = Event.objects.filter(pk__gt=event.pk).exclude(kind__in=BESIDE)
     if event.kind == Event.Kind.LOGGED:  # that the system put it into a slot is nobody's work yet
@@ -237,6 +261,10 @@ def _as_if_not_lent(event: Event, by: Worker, now: datetime) -> None:
     loans.take_back(event, by=by, now=now)
 
 
+def _notice_as_before(event: Event, by: Worker, now: datetime) -> None:
+    notices.take_back(event, by=by, now=now)
+
+
 def _remove_again(event: Event, by: Worker, now: datetime) -> None:
     attachments.take_back(event, by=by, now=now)
 
@@ -272,6 +300,8 @@ COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
     Event.Kind.LENT: _as_if_not_lent,
     Event.Kind.HOME: _as_if_not_lent,
     Event.Kind.CALLED_OFF: _as_if_not_lent,
+    Event.Kind.POSTED: _notice_as_before,
+    Event.Kind.CLOSED: _notice_as_before,
     Event.Kind.REPROMISED: _promise_as_before,
     Event.Kind.ATTACHED: _remove_again,
     Event.Kind.DETACHED: _attach_again,

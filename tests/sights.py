@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
-from dispatch import absences, andon, attachments, flow, importing, shelf
+from dispatch import absences, andon, attachments, flow, importing, loans, shelf
 from dispatch.models import File, HelpCall, Import, Queue, Slot, State
 from skills.models import Role, Team, Worker
 from tests import office, outages
@@ -20,7 +20,7 @@ from tests.servers import Run
 
 # Sends a form as it stands, past the browser's own checks and past the scripts: the whole page that the server answers with.
 SEND = "form => { form.noValidate = true; HTMLFormElement.prototype.submit.call(form); }"
-PASSWORDS = dict.fromkeys(demo.SIGN_INS, "demo")
+PASSWORDS = dict.fromkeys([*demo.SIGN_INS, "ibrahim.coulibaly"], "demo")
 LOOK_AGAIN = '<meta http-equiv="refresh" content="10">'
 TEAM = "international-settlements"
 LONG = "Reinsurance treaty settlements, Mediterranean and Black Sea"
@@ -107,6 +107,7 @@ def furnish(run: Run) -> list[Sight]:
         *_boards(team),
         *_bins(),
         *_files(waiting, team),
+        *_loans(),
         *_desk(run, team),
         *_scans(worker),
         Sight("preferences", "worker", "/preferences/"),
@@ -218,6 +219,33 @@ def _bins() -> list[Sight]:
         Sight("bin-away", away.username, "/bin/"),
         Sight("bin-missing", no_bin.username, "/bin/"),
         Sight("bin-without-queue", no_queue.username, "/bin/"),
+    ]
+
+
+def _loans() -> list[Sight]:
+    """In need and not, as a leader, with everything wrong; a front office, and a person lent to it."""
+    desk = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
+    manager, calm = Worker.objects.get(username="manager"), Team.objects.get(slug="calm-desk")
+    lent = office.worker("Lent Today", calm)
+    until = timezone.now() + timedelta(hours=3)
+    loans.lend(
+        lent, to_team=desk, ends_at=until, reason="The hall is full", is_agreed=True, by=manager, now=timezone.now()
+    )
+    wrong = {"ends_at": "2026-03-03T09:00", "reason": ""}
+    nothing = {"people": "0", "until": "", "reason": ""}
+    pair = "worker=giorgos.papanikolaou.stefanidis&worker=siobhan.orourke"
+    return [
+        Sight("lend", "manager", "/lend/"),
+        Sight("lend-to", "manager", "/lend/?to=claims"),
+        Sight("lend-before-and-after", "manager", f"/lend/?to=claims&{pair}"),
+        Sight("lend-refused", "manager", "/lend/?to=claims", 422, sends="#lend-form", typed=wrong),
+        Sight("lend-front-office", "manager", "/lend/?to=front-desk&worker=idle-hands"),
+        Sight("lend-as-leader", "leader", f"/lend/?to={TEAM}"),
+        Sight("lend-asking", "leader", "/lend/", opens=".notice-new summary"),
+        Sight("lend-asking-refused", "leader", "/lend/", 422, sends="#notice-form", typed=nothing),
+        Sight("lend-history", "manager", "/lend/", opens=".history summary"),
+        Sight("bin-lent", "ibrahim.coulibaly", "/bin/"),
+        Sight("bin-front-office", lent.username, "/bin/"),
     ]
 
 

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from dispatch import absences, andon, attachments, flow, importing, shelf
+from dispatch import absences, andon, attachments, flow, importing, loans, notices, shelf
 from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
 from skills.models import Level, Role, Team, Worker
 from tests import office
@@ -114,6 +114,16 @@ def new_office() -> Office:
     logged = {role: _log(claim, by=people[role]) for role in (ASSISTANT, LEADER)}
     papers = {role: _attach(logged[ASSISTANT], by=people[role]) for role in (ASSISTANT, WORKER)}
     imports = {role: _import(people[role]) for role in (ASSISTANT, LEADER)}
+    loan = loans.lend(
+        office.person("Will", Role.WORKER, team=team),
+        to_team=other,
+        ends_at=NOW + timedelta(hours=5),
+        reason="a flood",
+        is_agreed=False,
+        by=people[OTHER_LEADER],
+        now=NOW,
+    )
+    asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
     undo = {role: _event("logged", people[role], logged[role]) for role in (ASSISTANT, LEADER)}
     in_hand = {role: Event.objects.get(pk=started[role]).file for role in started}
@@ -127,6 +137,8 @@ def new_office() -> Office:
         "reference": logged[ASSISTANT].reference,
         "attachment": papers[ASSISTANT],
         "pk": imports[ASSISTANT],
+        "loan": loan.pk,
+        "notice": asks[LEADER],
     }
     own: dict[tuple[str, str], dict[str, Visit]] = {
         ("/bin/help/<call>/end/", "POST"): {role: Visit({"call": calls[role].pk}) for role in calls},
@@ -143,6 +155,11 @@ def new_office() -> Office:
         },
         ("/files/<reference>/", "POST act=undo"): {
             role: Visit({"reference": logged[role].reference}, {"event": undo[role]}) for role in undo
+        },
+        ("/lend/undo/", "POST"): {
+            LEADER: Visit(sent={"event": _event("posted", lea)}),
+            MANAGER: Visit(sent={"event": _event("posted", people[MANAGER])}),
+            OTHER_LEADER: Visit(sent={"event": _event("asked", people[OTHER_LEADER])}),
         },
         ("/intake/undo/", "POST"): {role: Visit(sent={"event": undo[role]}) for role in undo},
         ("/attachments/<attachment>/remove/", "POST"): {role: Visit({"attachment": papers[role]}) for role in papers},
@@ -163,7 +180,12 @@ def new_office() -> Office:
         arguments,
         own,
         _sent(),
-        {"/files/covers/": {"reference": arguments["reference"]}, "/search/": {"q": "quay"}},
+        {
+            "/files/covers/": {"reference": arguments["reference"]},
+            "/search/": {"q": "quay"},
+            "/lend/": {"to": other.slug, "worker": ada.username},
+            "/lend/effect/": {"to": other.slug, "worker": ada.username},
+        },
     )
 
 
@@ -234,6 +256,11 @@ def _attach(file: File, *, by: Worker) -> int:
     return attachments.attach(file, [paper], by=by, now=NOW)[0].pk
 
 
+def _ask(team: Team, *, by: Worker) -> int:
+    until = NOW + timedelta(hours=5)
+    return notices.post(team, kind="ask", people=2, reason="a flood", until=until, by=by, now=NOW).pk
+
+
 def _import(by: Worker) -> int:
     table = f"reference,file type\n{by.username}-2,Claim\n{by.username}-3,Nothing\n"
     return importing.upload(table.encode(), name="files.csv", team=None, by=by, now=NOW).pk
@@ -267,6 +294,8 @@ def _sent() -> dict[str, Given]:
         "/bin/help/<call>/end/": {"cause": "form unclear"},
         "/files/<reference>/": {"act": "expedite", "reason": "the ship sails"},
         "/scan/<reference>/": {"act": "start"},
+        "/lend/": {"to": "claims", "worker": "ada", "ends_at": tomorrow, "reason": "a flood"},
+        "/lend/notices/": {"team": "settlements", "kind": "ask", "people": 1, "until": tomorrow, "reason": "a flood"},
         "/intake/": {"reference": "NEW-1", "file_type": "settlements-claim"},
         "/intake/import/<pk>/": {"act": "drop"},
     }

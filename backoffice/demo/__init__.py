@@ -1,7 +1,8 @@
 """The demo office: three teams and thirty people with six weeks behind them, at work right now, whenever that is.
 
 `place` finds where on earth it is a working morning, `cast` names everybody, `office` sets them up, `outside` and `story` say
-what comes in and who is away, `past` plays it through by the rules of dispatch, and `books` writes it down.
+what comes in and who is away, `past` plays it through by the rules of dispatch, `books` writes it down, and
+`loans` says who helps whom.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-from backoffice.demo import books
+from backoffice.demo import books, loans
 from backoffice.demo.office import open_office
 from backoffice.demo.past import Past
 from backoffice.demo.place import calendar_for
@@ -50,6 +51,7 @@ def make(*, now: datetime, seed: int = SEED) -> Made:
         rng = Random(seed)  # noqa: S311  a story, no secret
         past = Past(office, tell(office, now=now, rng=rng), now=now, rng=rng)
         books.write(office, past)
+        loans.lend(office, now=now)
     return Made(
         teams=len(office.teams),
         people=len(office.people),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("dispatch", "0015_loans")]
+    dependencies: ClassVar = [("dispatch", "0018_notices_and_comings")]
     operations: ClassVar = [
         migrations.AddIndex(
             model_name="file",

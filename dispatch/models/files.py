@@ -274,6 +274,8 @@ class Event(models.Model):
         LENT = "lent", _("lent")
         HOME = "home", _("back from a loan")
         CALLED_OFF = "called_off", _("loan called off")
+        POSTED = "posted", _("help asked for, or hands offered")
+        CLOSED = "closed", _("notice closed")
 
     team = models.ForeignKey(
         Team,
@@ -314,6 +316,8 @@ class Event(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["file", "id"], name="story_of_a_file"),
             models.Index(fields=["by", "id"], name="logged_by", condition=Q(kind="logged", by__isnull=False)),
+            # Who was there when: the hours in which a team did its work.
+            models.Index(fields=["worker", "at"], name="comings_and_goings", condition=Q(kind__in=["away", "back"])),
             GinIndex(
                 fields=["cause"],
                 opclasses=["gin_trgm_ops"],

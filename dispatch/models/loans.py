@@ -42,6 +42,10 @@ class Loan(models.Model):
             models.Index(fields=["from_team"], name="open_loans_out", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["to_team"], name="open_loans_in", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["to_team", "-ended_at"], name="ended_loans", condition=Q(ended_at__isnull=False)),
+            models.Index(
+                fields=["from_team", "-ended_at"], name="ended_loans_out", condition=Q(ended_at__isnull=False)
+            ),
+            models.Index(fields=["-ended_at"], name="last_ended_loans", condition=Q(ended_at__isnull=False)),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="a_loan_takes_time", condition=Q(ends_at__gt=F("starts_at"))),

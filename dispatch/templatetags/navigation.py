@@ -38,6 +38,8 @@ def _links(person: Worker) -> list[tuple[str, str]]:
         links.append((reverse("search"), _("Search")))
     if rights.may_see_boards(person):
         links.append((reverse("boards"), _("All boards")))
+    if rights.may_see_loans(person):
+        links.append((reverse("lend"), _("Lend")))
     if rights.may_log_files(person):
         links.append((reverse("intake"), _("Log a file")))
     if rights.may_work_a_bin(person) or rights.may_log_files(person):

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dispatch.models import Queue
+from dispatch.models import Notice, Queue
+from skills.models import Skill
 
 LONGEST_ID = 20
 LONGEST_NOTE = 200  # of a planned absence
@@ -95,6 +96,57 @@ class AbsenceForm(forms.Form):
         elif ends_at and ends_at <= timezone.now():
             self.add_error("ends_at", _("This time is over. Give one to come."))
         return self.cleaned_data
+
+
+class LoanForm(forms.Form):
+    """When and why somebody is lent; without a start, now."""
+
+    starts_at = WallTimeField(
+        required=False,
+        error_messages={"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00, or leave it empty.")},
+    )
+    ends_at = WallTimeField(error_messages={"required": gettext_lazy("Say until when.")})
+    reason = forms.CharField(
+        max_length=LONGEST_NOTE, error_messages={"required": gettext_lazy("Say why they are lent: both teams read it.")}
+    )
+
+    def clean(self) -> dict[str, object]:
+        starts_at, ends_at = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
+        if ends_at and ends_at <= timezone.now():
+            self.add_error("ends_at", _("This time is over. Give one to come."))
+        elif starts_at and ends_at and ends_at <= starts_at:
+            self.add_error("ends_at", _("It ends after it began. Give a later time."))
+        return self.cleaned_data
+
+
+class NoticeForm(forms.Form):
+    """What a team asks for or offers."""
+
+    kind = forms.ChoiceField(choices=Notice.Kind.choices)
+    people = forms.IntegerField(
+        min_value=1,
+        max_value=50,
+        error_messages={
+            name: gettext_lazy("Choose one person to fifty.")
+            for name in ("required", "invalid", "min_value", "max_value")
+        },
+    )
+    skill = forms.ModelChoiceField(
+        Skill.objects.all(),
+        to_field_name="slug",
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose a skill of the list.")},
+    )
+    until = WallTimeField(error_messages={"required": gettext_lazy("Say until when.")})
+    reason = forms.CharField(
+        max_length=LONGEST_NOTE, error_messages={"required": gettext_lazy("Say why: whoever can help reads it.")}
+    )
+
+    def clean_until(self) -> datetime:
+        until: datetime = self.cleaned_data["until"]
+        if until <= timezone.now():
+            raise forms.ValidationError(_("This time is over. Give one to come."))
+        return until
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from dispatch import absences, andon, flow, shelf
+from dispatch import absences, andon, flow, loans, shelf
 from dispatch.bins import AT_A_GLANCE, my_bin
 from dispatch.models import Absence, HelpCall, Queue, ShelfPlace, Slot
 from skills.models import Role
@@ -250,3 +250,22 @@ def test_nobody_is_told_that_they_were_signed_out_who_was_not(page):
     assert "signed out" not in text(page.get("/bin/?again=1"))
     page.cookies["draft"] = "forged"
     assert "signed out" not in text(page.get("/bin/?again=1"))
+
+
+# --- Lent
+
+
+def test_a_loan_is_told_from_its_start_to_a_while_after_its_end(page, ada, team, clock):
+    claims, lea = office.team("Claims"), office.person("Lea", Role.LEADER, leads=team)
+    office.log(office.file_type("Letter", claims), 5)
+    loan = loans.lend(
+        ada, to_team=claims, ends_at=NOW + timedelta(hours=2), reason="a flood", is_agreed=True, by=lea, now=NOW
+    )
+    said = text(page.get("/bin/"))
+    assert "You are lent to Claims until today, 13:00: a flood." in said
+    assert "You are lent to Claims until today, 13:00." in page.get("/bin/slots/").content.decode()
+    loans.run_due(now=loan.ends_at)
+    clock.move_to(NOW + timedelta(hours=2, minutes=10))
+    assert "You are back from Claims. Your empty slots take files of Settlements again" in text(page.get("/bin/"))
+    clock.move_to(NOW + timedelta(hours=3))
+    assert "You are back from" not in text(page.get("/bin/"))

@@ -1,0 +1,339 @@
+"""What the page of loans shows: a team in need, what waits there, whom to lend, before and after. Plain values, in a fixed number
+of statements whatever the number of teams, people and files.
+
+Everybody who could be lent is put in order by what they can do; the sixty who come first are looked at more closely, with what
+their home would lose.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from dispatch import desks, moves
+from dispatch.calendars import Calendar
+from dispatch.candidates import Candidate, Lately, Pair, Want, can_do, pair, rank
+from dispatch.desks import COUNTED, Desks, Window
+from dispatch.effect import ANYBODY, Change, Effect, Need, cost, effect
+from dispatch.models import Loan, Queue
+from dispatch.refill import IN_ORDER
+from skills.models import Competence, Level, Role, Skill, Team, Worker
+
+LOOKED_AT = 60
+LATELY = timedelta(days=30)
+A_SLIP = timedelta(minutes=2)  # a loan this short was undone
+SOON = timedelta(minutes=30)  # before the end of work, when nobody is lent for the rest of the day any more
+
+WAITS = f"""
+SELECT coalesce(CASE WHEN NOT t.is_open THEN t.skill_id END, 0), CASE WHEN t.is_open THEN 0 ELSE t.least_level END,
+    coalesce(sum(f.number), 0), coalesce(bool_or(f.number > %(most)s), FALSE)
+FROM dispatch_filetype t CROSS JOIN LATERAL (
+    SELECT count(*) AS number FROM (
+        SELECT FROM dispatch_file f WHERE f.file_type_id = t.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT %(most)s + 1
+    ) bounded
+) f WHERE t.team_id = %(team)s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Places:
+    """All teams, with the calendar of each that has one. `usual` is that of most of them: a front office has none of its own."""
+
+    teams: Mapping[int, Team]
+    queues: Mapping[int, Queue]
+    usual: Calendar | None
+
+    def calendar(self, team_id: int) -> Calendar | None:
+        queue = self.queues.get(team_id)
+        return queue.calendar.hours() if queue else self.usual
+
+    def zone(self, team_id: int) -> str:
+        calendar = self.calendar(team_id)
+        return calendar.zone if calendar else "UTC"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Files of one need that wait in the team; `is_more` when there are more than were counted."""
+
+    need: Need
+    skill: str  # empty for what needs none
+    files: int
+    is_more: bool
+    able: int  # of who is there
+    able_after: int | None = None  # with the chosen people
+
+    @property
+    def level(self) -> str:
+        return Level(self.need.level).name if self.need.skill else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A candidate in the order, with what speaks for and against them. `strengths` are (skill, level) of L and more."""
+
+    username: str
+    name: str
+    home: str
+    is_own: bool  # who asks may agree, too
+    strengths: tuple[tuple[str, str], ...]
+    can_do: int
+    of: int
+    more_late: int | None
+    lately: Lately
+    is_leader: bool
+    is_there: bool
+    away_until: datetime | None
+    lent_to: str  # at that time already; empty when free
+    zone: str  # of the home, where it differs from the host's
+    home_starts_at: datetime
+    home_ends_at: datetime
+
+
+@dataclass(frozen=True)
+class Together:
+    """A pair in words: the skill, and the two people."""
+
+    skill: str
+    deep: Line
+    moderate: Line
+
+
+@dataclass(frozen=True)
+class TeamChange:
+    """One team before and after. `able` are (skill, level, before, after) of what the loan changes."""
+
+    team: str
+    is_host: bool
+    has_queue: bool
+    change: Change
+    able: tuple[tuple[str, str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Everything about a team in need. Instants are in its zone."""
+
+    host: Team
+    now: datetime
+    zone: str
+    window: Window
+    waiting: int
+    waits: tuple[Wait, ...]
+    lines: tuple[Line, ...]
+    together: Together | None
+    changes: tuple[TeamChange, ...]  # none while nobody is chosen
+
+
+def places() -> Places:
+    """One statement."""
+    teams = {team.pk: team for team in Team.objects.select_related("queue__calendar__current")}
+    queues = {pk: team.queue for pk, team in teams.items() if hasattr(team, "queue")}
+    for pk, queue in queues.items():
+        queue.team = teams[pk]
+    by_zone: defaultdict[str, list[Calendar]] = defaultdict(list)
+    for queue in queues.values():
+        by_zone[queue.calendar.current.zone].append(queue.calendar.hours())
+    usual = max(by_zone.items(), key=lambda each: (len(each[1]), each[0]))[1][0] if by_zone else None
+    return Places(teams, queues, usual)
+
+
+def usual_window(calendar: Calendar | None, *, now: datetime) -> tuple[datetime | None, datetime]:
+    """From when and until when, unless somebody says otherwise: now (None) to the end of work, or the next working day."""
+    if calendar is None:
+        return None, now + timedelta(hours=4)
+    today = calendar.local_day(now)
+    if calendar.is_working_day(today) and calendar.end_of_work(today) > now + SOON:
+        return None, calendar.end_of_work(today)
+    day = calendar.next_working_day(today)
+    return calendar.start_of_work(day), calendar.end_of_work(day)
+
+
+def offer(
+    host: Team,
+    *,
+    of: Places,
+    homes: Collection[int] | None,
+    own: Collection[int] | None,
+    window: Window,
+    chosen: Sequence[str] = (),
+    now: datetime,
+) -> Offer:
+    """Whom to lend to this team over this window. `homes` are the teams they may come from and `own` those for which who asks may
+    agree, None for all. Twenty statements at most."""
+    waits = moves.rows(WAITS, {"team": host.pk, "most": COUNTED})
+    pool = _pool(host, of=of, homes=homes, skills={skill for skill, *_ in waits if skill}, window=window, now=now)
+    wanted = [Want(Need(skill, level), int(files), 0) for skill, level, files, _is_more in waits]
+    first = rank(list(pool.people.values()), wanted)[:LOOKED_AT]
+    going = [pk for name in chosen if (pk := pool.named.get(name))]
+    first += [pool.people[pk] for pk in going if pool.people[pk] not in first]
+    asked = {host.pk, *(each.home for each in first)} & set(of.queues)
+    read = desks.read([of.queues[pk] for pk in sorted(asked)], window=window, now=now)
+    able = _able_there(read, host)
+    wants = [replace(want, able=able.get(want.need, 0)) for want in wanted]
+    ranked = rank([_looked_at(each, read, host) for each in first], wants)
+    names = dict(Skill.objects.values_list("pk", "name"))
+    zone = ZoneInfo(of.zone(host.pk))
+    lines = {each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone) for each in ranked}
+    found = _effect(read, host, going) if going else None
+    return Offer(
+        host=host,
+        now=now.astimezone(zone),
+        zone=zone.key,
+        window=Window(window.starts_at.astimezone(zone), window.ends_at.astimezone(zone)),
+        waiting=read.rooms[host.pk].waiting if host.pk in read.rooms else 0,
+        waits=tuple(_waits(waits, able, names, found)),
+        lines=tuple(lines.values()),
+        together=_together(pair([each for each in ranked if not pool.lent_to.get(each.worker)], wants), lines, names),
+        changes=tuple(_changes(found, host, of, names)) if found else (),
+    )
+
+
+# Who there is
+
+
+@dataclass(frozen=True)
+class _Pool:
+    people: Mapping[int, Candidate]
+    named: Mapping[str, int]
+    away_until: Mapping[int, datetime | None]
+    lent_to: Mapping[int, int]
+    leaders: frozenset[int]
+
+    @cached_property
+    def usernames(self) -> dict[int, str]:
+        return {pk: name for name, pk in self.named.items()}
+
+
+def _pool(
+    host: Team, *, of: Places, homes: Collection[int] | None, skills: Collection[int], window: Window, now: datetime
+) -> _Pool:
+    """Everybody who could be lent there; five statements."""
+    workers = Worker.objects.filter(
+        is_active=True, roles__contains=[Role.WORKER], bin__isnull=False, team__in=of.queues
+    ).exclude(Q(team=host) | Q(works_in=host))
+    if homes is not None:
+        workers = workers.filter(team__in=homes)
+    levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    valid = Competence.objects.filter(Q(certified_until=None) | Q(certified_until__gt=now), skill__in=skills)
+    for worker, skill, level in valid.values_list("worker", "skill", "level"):
+        levels[worker][skill] = level
+    days = _days_lent(now=now)
+    people, named, away_until = {}, {}, {}
+    told = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
+    for pk, username, name, home, is_present, until in told:
+        named[username] = pk
+        is_there = is_present or (until is not None and until <= window.starts_at)
+        people[pk] = Candidate(pk, name, home, levels[pk], is_there, days[pk])
+        away_until[pk] = None if is_present else until
+    busy = Loan.objects.filter(
+        agreed_at__isnull=False, ended_at=None, starts_at__lt=window.ends_at, ends_at__gt=window.starts_at
+    )
+    leaders = frozenset(Team.leaders.through.objects.values_list("worker", flat=True))
+    return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
+
+
+def _days_lent(*, now: datetime) -> defaultdict[int, int]:
+    """By person, on how many of the last thirty days."""
+    since = now - LATELY
+    days: defaultdict[int, int] = defaultdict(int)
+    lent = Loan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), started_at__isnull=False)
+    for worker, started_at, ended_at in lent.values_list("worker", "started_at", "ended_at"):
+        if started_at and ended_at and ended_at - started_at < A_SLIP:
+            continue
+        first, last = max(started_at or since, since).date(), min(ended_at or now, now).date()
+        days[worker] += (last - first).days + 1
+    return days
+
+
+def _looked_at(candidate: Candidate, read: Desks, host: Team) -> Candidate:
+    if candidate.worker not in read.people or candidate.home not in read.rooms:
+        return candidate
+    more_late = cost(read.desk(candidate.home), read.lending(candidate.worker, host))
+    is_there = read.is_there(candidate.worker, candidate.home)
+    return replace(candidate, more_late=more_late, is_there=is_there)
+
+
+def _able_there(read: Desks, host: Team) -> dict[Need, int]:
+    if host.pk not in read.rooms:
+        return {}
+    there = [hand for hand in read.desk(host.pk).hands if hand.is_there]
+    return {need: sum(need in hand.can for hand in there) for need in read.rooms[host.pk].needs}
+
+
+# In words
+
+
+def _line(
+    candidate: Candidate,
+    pool: _Pool,
+    wants: Sequence[Want],
+    names: Mapping[int, str],
+    *,
+    of: Places,
+    own: Collection[int] | None,
+    window: Window,
+    zone: ZoneInfo,
+) -> Line:
+    home = ZoneInfo(of.zone(candidate.home))
+    host = pool.lent_to.get(candidate.worker)
+    away_until = pool.away_until[candidate.worker]
+    starts_at, ends_at = window.starts_at.astimezone(home), window.ends_at.astimezone(home)
+    differs = starts_at.utcoffset() != window.starts_at.astimezone(zone).utcoffset()
+    strengths = sorted(((level, names[skill]) for skill, level in candidate.levels.items() if level >= Level.L))
+    return Line(
+        username=pool.usernames[candidate.worker],
+        name=candidate.name,
+        home=of.teams[candidate.home].name,
+        is_own=own is None or candidate.home in own,
+        strengths=tuple((name, Level(level).name) for level, name in reversed(strengths)),
+        can_do=can_do(candidate, wants),
+        of=sum(want.files for want in wants),
+        more_late=candidate.more_late,
+        lately=candidate.lately,
+        is_leader=candidate.worker in pool.leaders,
+        is_there=candidate.is_there,
+        away_until=away_until.astimezone(zone) if away_until else None,
+        lent_to=of.teams[host].name if host else "",
+        zone=home.key if differs else "",
+        home_starts_at=starts_at,
+        home_ends_at=ends_at,
+    )
+
+
+def _together(found: Pair | None, lines: Mapping[int, Line], names: Mapping[int, str]) -> Together | None:
+    return Together(names[found.skill], lines[found.deep.worker], lines[found.moderate.worker]) if found else None
+
+
+def _waits(
+    waits: Sequence[tuple[int, int, int, bool]],
+    able: Mapping[Need, int],
+    names: Mapping[int, str],
+    found: Effect | None,
+) -> Iterator[Wait]:
+    """What waits most of all first."""
+    after = found.host.after.able if found else {}
+    for skill, level, files, is_more in sorted(waits, key=lambda each: -each[2]):
+        need = Need(skill, level)
+        if files:
+            yield Wait(need, names.get(skill, ""), int(files), is_more, able.get(need, 0), after.get(need))
+
+
+def _effect(read: Desks, host: Team, going: Sequence[int]) -> Effect:
+    lendings = [read.lending(pk, host) for pk in going]
+    homes = [read.desk(pk) for pk in dict.fromkeys(each.home for each in lendings)]
+    return effect(read.desk(host.pk), homes, lendings)
+
+
+def _changes(found: Effect, host: Team, of: Places, names: Mapping[int, str]) -> Iterator[TeamChange]:
+    for each in (found.host, *found.homes):
+        able = tuple(
+            (names[need.skill], Level(need.level).name, each.before.able[need], each.after.able[need])
+            for need in each.before.able
+            if need != ANYBODY and each.before.able[need] != each.after.able[need]
+        )
+        yield TeamChange(of.teams[each.team].name, each.team == host.pk, each.team in of.queues, each, able)
