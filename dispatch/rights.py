@@ -26,6 +26,16 @@ def may_set_preferences(person: Worker) -> bool:
     return person.is_active
 
 
+def may_have_tokens(person: Worker) -> bool:
+    """Everybody, for themselves: a token can do no more than they can."""
+    return person.is_active
+
+
+def may_give_tokens(person: Worker) -> bool:
+    """For anybody, and see and revoke anybody's."""
+    return person.has_role(Role.ADMINISTRATOR)
+
+
 def may_log_files(person: Worker) -> bool:
     return person.has_role(Role.ASSISTANT) or person.has_role(Role.LEADER)
 
@@ -85,6 +95,24 @@ def may_speak_for(person: Worker, team: Team) -> bool:
     return person.has_role(Role.MANAGER) or leads(person, team)
 
 
+def may_see_skills(person: Worker) -> bool:
+    """What somebody can do alone or teach is told to everybody who works here, and so is how well a team is covered."""
+    return person.is_active
+
+
+def may_set_levels(person: Worker, team: Team) -> bool:
+    """Levels, certificates, targets and pairings of a team are set by who answers for it, or by who sets up people."""
+    return person.has_role(Role.ADMINISTRATOR) or leads(person, team)
+
+
+def may_see_gaps(person: Worker, worker: Worker) -> bool:
+    """What somebody cannot do alone yet, and when a certificate of theirs ends: for themselves and whoever leads their home, and
+    for managers and administrators, who lend and set up people."""
+    if person.pk == worker.pk or person.has_role(Role.MANAGER):
+        return True
+    return worker.team is not None and may_set_levels(person, worker.team)
+
+
 def may_see_files(person: Worker) -> bool:
     """Who works here may look up any file: where it is, and whom to ask."""
     return person.is_active
@@ -93,6 +121,10 @@ def may_see_files(person: Worker) -> bool:
 def may_decide_on_files(person: Worker, team: Team) -> bool:
     """Withdraw, rework, expedite: for who answers for the team."""
     return leads(person, team) or person.has_role(Role.ADMINISTRATOR)
+
+
+def may_decide_on_some_files(person: Worker) -> bool:
+    return person.has_role(Role.LEADER) or person.has_role(Role.ADMINISTRATOR)
 
 
 def imports_for(person: Worker) -> QuerySet[Import]:

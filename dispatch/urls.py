@@ -1,5 +1,6 @@
 from django.urls import path
 
+from dispatch.api import description
 from dispatch.views import (
     acts,
     attachments,
@@ -16,9 +17,11 @@ from dispatch.views import (
     presence,
     scan,
     search,
+    tokens,
 )
 
 urlpatterns = [
+    path("api/v1/", description.urls()),
     path("", home.home, name="home"),
     path("board/", board.boards, name="boards"),
     path("board/<slug:team>/", board.board, name="board"),
@@ -69,6 +72,8 @@ urlpatterns = [
     path("lend/notices/<int:notice>/close/", loans.close, name="close_notice"),
     path("scan/", scan.scan, name="scan"),
     path("scan/<path:reference>/", scan.scan_file, name="scan_file"),
+    path("tokens/", tokens.mine, name="tokens"),
+    path("tokens/<int:token>/revoke/", tokens.revoke, name="revoke_token"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

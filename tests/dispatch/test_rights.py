@@ -15,7 +15,7 @@ from django.db import transaction
 from django.test import Client
 
 from dispatch import flow, live
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token
 from skills.models import Worker
 from tests import office as desk
 from tests import visits
@@ -117,7 +117,7 @@ def traces() -> tuple[object, ...]:
     people = Worker.objects.order_by("pk").values_list("password", "language", "is_present")
     imports = Import.objects.order_by("pk").values_list("state", "checks")
     counts = [model.objects.count() for model in (Event, HelpCall, ShelfPlace, Absence)]
-    return (*counts, *people, *imports)
+    return (Token.objects.filter(revoked_at=None).count(), *counts, *people, *imports)
 
 
 # --- The table ------------------------------------------------------------------------------------------------------------
