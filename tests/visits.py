@@ -130,7 +130,7 @@ def new_office() -> Office:
     asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
     made = {
-        role: tokens.make(person, name="scanner", scopes=["read"], days=9, by=person, now=NOW)[0].pk
+        role: tokens.make(person, name="the broker", scopes=["read"], days=9, by=person, now=NOW)[0].pk
         for role, person in people.items()
     }
     undo = {role: _event("logged", people[role], logged[role]) for role in (ASSISTANT, LEADER)}
@@ -295,7 +295,7 @@ def _sent() -> dict[str, Given]:
             "new_password1": "correct horse",
             "new_password2": "correct horse",
         },
-        "/tokens/": {"name": "scanner", "scopes": "read", "days": "30"},
+        "/tokens/": {"name": "the broker", "scopes": "read", "days": "30"},
         "/language/": {"language": "fr"},
         "/board/<team>/help/<call>/end/": {"cause": "form unclear"},
         "/board/<team>/bin/<username>/absences/": {"starts_at": tomorrow, "ends_at": day_after},

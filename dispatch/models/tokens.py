@@ -54,3 +54,8 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
+
+    @property
+    def uses(self) -> list[str]:
+        """What it may be used for, in words."""
+        return [str(Scope(scope).label) for scope in self.scopes]
