@@ -15,7 +15,7 @@ from dispatch.models import WRITTEN_BY_NOBODY, WRITTEN_KINDS
 from dispatch.prepared import Statement
 from skills.models import Worker
 
-LOOKED_AT = 20_000  # events that a page goes through at most, to find those that are wanted
+LOOKED_AT = 5_000  # events that a page goes through at most, to find those that are wanted
 PAUSE = 0.25  # seconds between two looks of somebody who waits
 MOST_WAIT = 3  # at a time in one process
 
@@ -87,13 +87,14 @@ def page(
     kinds: Collection[str] | None = None,
 ) -> Page:
     """What follows that place, of these teams and kinds (None: of all); one statement."""
+    is_all = teams is None and kinds is None
     rows = PAGE.rows(
         transaction=after.transaction,
         id=after.id,
         teams=list(teams) if teams is not None else None,
         kinds=list(kinds) if kinds is not None else None,
         limit=limit,
-        looked_at=max(LOOKED_AT, limit),
+        looked_at=limit if is_all else max(LOOKED_AT, limit),
     )
     if not rows:
         return Page((), after)
