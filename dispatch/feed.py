@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection, transaction
+
 from dispatch.models import WRITTEN_BY_NOBODY, WRITTEN_KINDS
 from dispatch.prepared import Statement
 from skills.models import Worker
@@ -40,6 +42,21 @@ FROM last LEFT JOIN (
 ) e ON TRUE LEFT JOIN skills_team t ON t.id = e.team_id LEFT JOIN dispatch_file f ON f.id = e.file_id
 ORDER BY e.transaction, e.id
 """)
+
+
+# Numbers of transactions begin anew in another cluster. What is restored there lies above all that this cluster has given out, and
+# nothing else ever does; from then on its own numbers are moved above that.
+RESTORED = """
+SELECT max(transaction), dispatch_transactions_before() - pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+FROM dispatch_event
+"""
+MOVE = """
+CREATE OR REPLACE FUNCTION dispatch_this_transaction() RETURNS bigint LANGUAGE sql VOLATILE AS
+    'SELECT pg_current_xact_id()::text::bigint + {0}';
+CREATE OR REPLACE FUNCTION dispatch_transactions_before() RETURNS bigint LANGUAGE sql VOLATILE AS
+    'SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {0}';
+"""
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,18 @@ def awaited(look: Callable[[Place], Page], *, after: Place, seconds: float) -> P
         return found
     finally:
         _places_to_wait.release()
+
+
+def go_on_after_restore() -> bool:
+    """For the start, before anything is written: where this database was restored into another cluster, its feed goes on above what
+    it brought along, and cursors hold. False where there was nothing to do."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(RESTORED)
+        last, moved_by, next_of_cluster = cursor.fetchone()
+        if last is None or last < next_of_cluster + moved_by:
+            return False
+        cursor.execute(MOVE.format(last + 1 - next_of_cluster))
+        return True
 
 
 def _told(row: tuple, reader: Worker) -> Told:

@@ -6,6 +6,7 @@ starts a demo office of its own, asks as a person with all roles, and fails on a
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from dispatch import tokens  # noqa: E402
+from dispatch.models import File, Scope  # noqa: E402
+from skills.models import Role, Team, Worker  # noqa: E402
+from tests.servers import running  # noqa: E402
 
 CALLS = 23
 # What is well formed may still be refused: by the state, by who asks, or since there is no such thing.
@@ -60,9 +71,6 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=3000, metavar="N", help="at least so many")
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
-    django.setup()
-    from tests.servers import running
-
     with running(THREESLOT_DEMO="1", API_CALLS_A_MINUTE="1000000") as run:
         address = run.until(lambda: run.address, seconds=300)
         with run.at_hand():
@@ -74,12 +82,6 @@ def main() -> None:
 
 def in_the_demo() -> tuple[str, dict[str, list[str | int]]]:
     """The token of somebody who may do everything, and what there is."""
-    from django.utils import timezone
-
-    from dispatch import tokens
-    from dispatch.models import File, Scope
-    from skills.models import Role, Team, Worker
-
     person = Worker.objects.get(username="worker")
     Worker.objects.filter(pk=person.pk).update(roles=Role.values, is_staff=True, is_superuser=True)
     person.leads.set(Team.objects.all())

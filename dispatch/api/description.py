@@ -27,6 +27,20 @@ Every call needs `Authorization: Bearer TOKEN`. People make tokens at /tokens/; 
 rights and no more, and only within its scopes: read, intake, work, manage. Instants are ISO 8601 with an offset. Fields and
 parameters that are not known are refused. Errors are RFC 9457 problem details that say what to do. Texts follow Accept-Language.
 """
+
+# By call and status: which calls go on with what of the answer.
+_FILE = {"parameters": {"reference": "$response.body#/reference"}}
+_ACT = {"requestBody": {"event": "$response.body#/event"}}
+LINKS: dict[tuple[str, int], tuple[tuple[str, ...], dict[str, Any]]] = {
+    ("log_file", 201): (("get_file", "why", "withdraw"), _FILE),
+    ("log_file", 200): (("get_file", "why", "withdraw"), _FILE),
+    ("get_file", 200): (("why", "withdraw", "rework"), _FILE),
+    ("rework", 201): (("get_file", "withdraw"), _FILE),
+    **{(act, 200): (("undo_act",), _ACT) for act in ("start", "done", "stuck", "shelve", "pass_back", "away", "back")},
+    ("lend", 201): (("return_from_loan",), {"parameters": {"loan": "$response.body#/id"}}),
+    ("list_files", 200): (("list_files",), {"parameters": {"cursor": "$response.body#/next_cursor"}}),
+    ("list_events", 200): (("list_events",), {"parameters": {"after": "$response.body#/next_cursor"}}),
+}
 View = Callable[..., HttpResponseBase]
 
 
@@ -47,6 +61,7 @@ class Api(NinjaAPI):
                 _tell_errors_truly(operation["responses"])
                 for parameter in operation["parameters"]:
                     parameter["schema"] = _without_null(parameter["schema"])
+        _tell_what_leads_where(schema)
         return schema
 
 
@@ -57,6 +72,13 @@ def _tell_errors_truly(responses: dict[int, dict[str, Any]]) -> None:
         if status in (429, 503):
             seconds = {"schema": {"type": "integer"}, "description": "Seconds."}
             response["headers"] = {"Retry-After": seconds}
+
+
+def _tell_what_leads_where(schema: dict[str, Any]) -> None:
+    """With what is in an answer one may call on: OpenAPI's links."""
+    calls = {call["operationId"]: call for calls in schema["paths"].values() for call in calls.values()}
+    for (call, status), (names, link) in LINKS.items():
+        calls[call]["responses"][status]["links"] = {name: {"operationId": name, **link} for name in names}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,30 @@ def test_read_slowly_while_eight_write_it_is_the_table(team: Team, reader: Worke
     assert len(seen) > WRITERS * EACH
 
 
+BROUGHT = """
+INSERT INTO dispatch_event (team_id, kind, cause, from_state, to_state, at, transaction)
+VALUES (%s, 'away', '', '', '', now(), %s)
+"""
+
+
+def test_restored_into_another_cluster_it_goes_on(team: Team, reader: Worker):
+    """There the numbers of transactions begin anew, far below those that were brought along."""
+    with connection.cursor() as cursor:
+        for number in (10**12, 10**12 + 5):
+            cursor.execute(BROUGHT, [team.pk, number])
+    assert told(reader, BEGINNING)[0] == [], "they would be waited for, and what is new would go below them"
+    assert feed.go_on_after_restore()
+    try:
+        old, place = told(reader, BEGINNING)
+        assert old == list(Event.objects.order_by("pk").values_list("pk", flat=True))
+        new = Event.objects.create(team=team, kind="back", at=office.NOW).pk
+        assert told(reader, place)[0] == [new]
+        assert not feed.go_on_after_restore()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(feed.MOVE.format(0))
+
+
 def test_it_is_filtered_and_still_read_to_the_end(team: Team, reader: Worker, monkeypatch):
     """Few of many: pages may be empty, and the cursor goes on."""
     monkeypatch.setattr(feed, "LOOKED_AT", 5)
