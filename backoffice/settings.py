@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
+    "ninja",  # for the files of the API's interactive description, which are then ours to serve
 ]
 
 MIDDLEWARE = [
@@ -173,6 +174,9 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 ATTACHMENTS_DIR = env_text("ATTACHMENTS_DIR", str(VAR / "attachments"))
 ATTACHMENT_MAX_BYTES = int(env_text("ATTACHMENT_MAX_MB", "20")) * 1024 * 1024
 ATTACHMENTS_A_FILE = 50
+
+# The API: so many calls a minute with one token.
+API_CALLS_A_MINUTE = int(env_text("API_CALLS_A_MINUTE", "6000"))
 
 # Only what we serve ourselves is loaded, and nothing inline.
 CONTENT_SECURITY_POLICY = {

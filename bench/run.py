@@ -24,8 +24,10 @@ from django.utils import timezone  # noqa: E402
 from backoffice import embedded  # noqa: E402
 from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, rows, tour  # noqa: E402
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
-from dispatch import boards, ledger  # noqa: E402
+from dispatch import boards, ledger, tokens  # noqa: E402
+from dispatch.models import Scope  # noqa: E402
 from dispatch.refill import refill  # noqa: E402
+from skills.models import Role, Worker  # noqa: E402
 
 SMALL, LARGE, QUICK = 1_000, 1_000_000, 100_000
 EVENTS_A_FILE = 10  # for each file that waits, in what is behind them
@@ -339,6 +341,21 @@ class Bench:
             line("Import", "rows/s", [imported for imported, _ in found]),
             line("Plain COPY of the same rows", "rows/s", [copied for _, copied in found]),
             line("Import, of COPY's speed", "ratio", [imported / copied for imported, copied in found]),
+            *self._bulk(into),
+        ]
+
+    def _bulk(self, into: office.Office) -> list[Line]:
+        """As a program sends them in, five thousand a call."""
+        hub = into.workers[0]
+        Worker.objects.filter(pk=hub.pk).update(roles=[Role.WORKER, Role.ASSISTANT])
+        secret = tokens.make(hub, name="bench", scopes=Scope.values, days=1, by=None, now=timezone.now())[1]
+        found = []
+        for number in range(6):
+            _say(f"Bulk, round {number + 1} of 6")
+            found.append(arrivals.bulk_and_copy(into, secret, round_number=number))
+        return [
+            line("Bulk of the API, 5,000 files a call", "files/s", [bulk for bulk, _ in found], at_least=5_000),
+            line("Bulk of the API, of COPY's speed", "ratio", [bulk / copied for bulk, copied in found]),
         ]
 
     def _hammer(self) -> list[Line]:

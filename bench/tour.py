@@ -27,6 +27,8 @@ SHEETS = 30
 ROWS = 40  # of the table that is being imported
 ADMINISTRATION = "admin:"
 NO_PAGES = {"admin:view_on_site"}  # nothing in the administration has a page of its own outside
+API = "api:"  # its calls need a token; what describes them are pages
+DESCRIPTION = {"openapi-view", "openapi-json"}
 DRAWN = ", drawn"
 STREAM_PAUSE = 0.6  # seconds, so that the watching task of the stream before has ended
 
@@ -74,7 +76,7 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
         "call": call.pk, "place": 1, "loan": 1, "notice": 1, "pairing": 1, "skill": "skill-1",
-        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk,
+        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk, "token": 1,
         "app_label": "dispatch",
     }  # fmt: skip
     files = {"waiting": waits.reference, "in a slot": held.reference, "done, a long story": story.reference}
@@ -136,7 +138,7 @@ def _names(
         arguments = (*before, *each.pattern.regex.groupindex)
         if isinstance(each, URLResolver):
             yield from _names(each, f"{space}{each.namespace}:" if each.namespace else space, arguments)
-        elif each.name and f"{space}{each.name}" not in NO_PAGES:
+        elif each.name and f"{space}{each.name}" not in NO_PAGES and (space != API or each.name in DESCRIPTION):
             yield f"{space}{each.name}", arguments
 
 

@@ -123,7 +123,7 @@ def log(
     The same reference with the same content again gives the file that is there; one that was taken back left its reference free.
     Raises ReferenceTaken when the content differs, ExpediteLimitReached, ReceiptImplausible.
     """
-    received_at = received_at or now
+    given_at, received_at = received_at, received_at or now
     if why := agreements.implausible(received_at, now=now):
         raise (NotYetReceived if received_at > now else ReceiptImplausible)(why)
     content = {
@@ -140,7 +140,7 @@ def log(
     terms = moves.take(file_type.team_id)
     existing = File.objects.filter(reference=reference).first()
     if existing:
-        return _same_or_refuse(existing, content), False
+        return _same_or_refuse(existing, content, received_at=given_at), False
     if expedite_reason:
         insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
     file_id = moves.log(
@@ -156,12 +156,13 @@ def log(
         existing = File.objects.filter(reference=reference).first()
         if existing is None:  # and taken back at once
             raise Overtaken
-        return _same_or_refuse(existing, content), False
+        return _same_or_refuse(existing, content, received_at=given_at), False
     wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 
 
-def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
+def _same_or_refuse(existing: File, content: dict[str, object], *, received_at: datetime | None) -> File:
+    """When it was received is compared where it was said."""
     same = {
         "reference": existing.reference,
         "file_type": existing.file_type_id,
@@ -170,7 +171,7 @@ def _same_or_refuse(existing: File, content: dict[str, object]) -> File:
         "weight": existing.weight,
         "expedite_reason": existing.expedite_reason,
     }
-    if same != content:
+    if same != content or received_at not in (None, existing.received_at):
         raise ReferenceTaken(
             _("%(reference)s is logged already, with other content. Open it, or choose another reference.")
             % {"reference": existing.reference}

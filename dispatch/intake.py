@@ -113,6 +113,7 @@ WITH gone AS (
 SELECT line, reference, NULL, 0 FROM gone WHERE NOT is_same
 UNION ALL SELECT NULL, NULL, NULL, count(*) FROM gone WHERE is_same
 """
+SKIP = "DELETE FROM intake_row WHERE line = ANY(%s) RETURNING line"
 NEW_BY_TEAM = "SELECT team_id, count(*) FROM intake_row GROUP BY 1 ORDER BY 1"
 FIRST_NEW = """
 SELECT r.line, r.reference, team.name, calendar.zone, file_type.name, coalesce(c.name, r.new_customer), r.new_customer <> '',
@@ -152,6 +153,7 @@ def import_files(
     team: Team | None = None,
     create_types: bool = False,
     dry_run: bool = False,
+    skip_wrong: bool = False,
     named: Mapping[str, str] | None = None,
     columns: Columns | None = None,
     chosen_types: Mapping[str, str] | None = None,
@@ -163,8 +165,9 @@ def import_files(
     """Log every row as a file, or none if there is any problem, and wake the teams that got some.
 
     With a team, only its file types are meant; `create_types` makes those that it lacks. `named` says which column holds
-    which field, or `columns` where each stands. `chosen_types` are addresses by the text that means them, whatever else it
-    could mean. `show` so many of the new files. Raises tables.Unreadable, Overtaken, intake_desk.TypesNotMade.
+    which field, or `columns` where each stands. With `skip_wrong` the rows without a problem are logged in any case.
+    `chosen_types` are addresses by the text that means them, whatever else it could mean. `show` so many of the new files.
+    Raises tables.Unreadable, Overtaken, intake_desk.TypesNotMade.
     """
     columns = columns or tables.columns(table.header, required=REQUIRED, optional=OPTIONAL, named=named)
     names = names_in(table, columns)
@@ -179,11 +182,15 @@ def import_files(
             problems += conflicts
             new: dict[int, int] = dict(moves.rows(NEW_BY_TEAM, []))
             first = tuple(map(First._make, moves.rows(FIRST_NEW, [show]))) if show else ()
-            if not problems and not dry_run:
+            if not dry_run and (skip_wrong or not problems):
                 for team_id in new:
                     moves.take(team_id)
-            problems += _beyond_expedite_limit(new)
-            is_written = not problems and not dry_run
+            beyond = _beyond_expedite_limit(new)
+            problems += beyond
+            if beyond and skip_wrong:
+                moves.rows(SKIP, [[problem.line for problem in beyond]])
+                new = dict(moves.rows(NEW_BY_TEAM, []))
+            is_written = not dry_run and (skip_wrong or not problems)
             logged = None
             if is_written and new:
                 logged = _log_all(new, customers=set(desk.customers.new.values()), by=by, now=now)

@@ -26,6 +26,16 @@ def may_set_preferences(person: Worker) -> bool:
     return person.is_active
 
 
+def may_have_tokens(person: Worker) -> bool:
+    """Everybody, for themselves: a token can do no more than they can."""
+    return person.is_active
+
+
+def may_give_tokens(person: Worker) -> bool:
+    """For anybody, and see and revoke anybody's."""
+    return person.has_role(Role.ADMINISTRATOR)
+
+
 def may_log_files(person: Worker) -> bool:
     return person.has_role(Role.ASSISTANT) or person.has_role(Role.LEADER)
 
@@ -140,6 +150,10 @@ def may_see_files(person: Worker) -> bool:
 def may_decide_on_files(person: Worker, team: Team) -> bool:
     """Withdraw, rework, expedite: for who answers for the team."""
     return leads(person, team) or person.has_role(Role.ADMINISTRATOR)
+
+
+def may_decide_on_some_files(person: Worker) -> bool:
+    return person.has_role(Role.LEADER) or person.has_role(Role.ADMINISTRATOR)
 
 
 def imports_for(person: Worker) -> QuerySet[Import]:

@@ -45,13 +45,15 @@ FIRST = 3
 
 @dataclass(frozen=True)
 class Line:
-    """One act. `who` is empty where that is nobody's business, "you" is for the reader; `detail` is what was written then."""
+    """One act. `who` is empty where that is nobody's business, "you" is for the reader, and `by` is their user name; `detail` is
+    what was written then."""
 
     event_id: int
     kind: str
     at: datetime
     said: str
     who: str
+    by: str
     detail: str
     is_yours: bool
 
@@ -150,13 +152,15 @@ def way(file: File, events: list[Event], *, reader: Worker, zone: ZoneInfo) -> t
     names = receipts.names_in(read.values())
     holds = _since_it_is_held(file, events)
     named = NAMED | NAMED_WHILE_OPEN if file.state in OPEN_STATES else NAMED
+    told = {event.pk: _who(event, reader=reader, is_named=event.pk in holds or event.kind in named) for event in events}
     return tuple(
         Line(
             event_id=event.pk,
             kind=event.kind,
             at=event.at.astimezone(zone),
             said=_said(event, zone),
-            who=_who(event, reader=reader, is_named=event.pk in holds or event.kind in named),
+            who=told[event.pk],
+            by=actor.username if told[event.pk] and (actor := _actor(event)) else "",
             detail=_detail(event, read.get(event.pk), names),
             is_yours=event.by_id == reader.pk,
         )
@@ -189,8 +193,12 @@ def _since_it_is_held(file: File, events: list[Event]) -> set[int]:
     return held
 
 
+def _actor(event: Event) -> Worker | None:
+    return event.by or event.worker
+
+
 def _who(event: Event, *, reader: Worker, is_named: bool) -> str:
-    person = event.by or event.worker
+    person = _actor(event)
     return _name(person, reader=reader, is_named=is_named) if person else ""
 
 

@@ -120,6 +120,17 @@ def read(source: BinaryIO, *, wanted: Collection[str], as_spreadsheet: bool = Fa
     return _csv(source, wanted=wanted, as_spreadsheet=as_spreadsheet)
 
 
+def of_rows(header: Sequence[str], rows: Mapping[int, Mapping[str, Cell]]) -> Table:
+    """A table of rows that are known already, by their number."""
+
+    def records() -> Iterator[Row]:
+        yield Row(-1, header)
+        for line, cells in rows.items():
+            yield Row(line, [cells[name] for name in header])
+
+    return Table(tuple(header), (), records)
+
+
 def key(name: str) -> str:
     """What a column is called, whatever the letter case: "File type" and "file-type" are file_type."""
     return re.sub(r"[\s-]+", "_", name.strip().casefold())

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from dispatch.api import description
 from dispatch.views import (
     acts,
     attachments,
@@ -19,11 +20,13 @@ from dispatch.views import (
     search,
     skill_tables,
     skills,
+    tokens,
     training,
     week,
 )
 
 urlpatterns = [
+    path("api/v1/", description.urls()),
     path("", home.home, name="home"),
     path("office/", office.office, name="office"),
     path("office/wall/", office.renew_wall, name="renew_office_wall"),
@@ -92,6 +95,8 @@ urlpatterns = [
     path("skills/<slug:team>/import/", skill_tables.bring, name="import_matrix"),
     path("skills/<slug:team>/matrix.csv", skill_tables.as_csv, name="matrix_csv"),
     path("skills/<slug:team>/matrix.xlsx", skill_tables.as_xlsx, name="matrix_xlsx"),
+    path("tokens/", tokens.mine, name="tokens"),
+    path("tokens/<int:token>/revoke/", tokens.revoke, name="revoke_token"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

@@ -35,6 +35,7 @@ from dispatch.models.terms import (
     WorkCalendar,
     new_secret,
 )
+from dispatch.models.tokens import Scope, Token
 
 __all__ = [
     "EARLIEST_RECEIPT",
@@ -68,10 +69,12 @@ __all__ = [
     "Queue",
     "QueueMissing",
     "RememberedColumns",
+    "Scope",
     "ShelfPlace",
     "Slot",
     "State",
     "Tally",
+    "Token",
     "Turn",
     "WorkCalendar",
     "new_secret",

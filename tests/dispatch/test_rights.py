@@ -18,7 +18,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from dispatch import flow, live
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token
 from skills.models import CoverageTarget, LevelChange, Pairing, Worker
 from tests import office as desk
 from tests import visits
@@ -121,7 +121,7 @@ def traces() -> tuple[object, ...]:
     imports = Import.objects.order_by("pk").values_list("state", "checks")
     counted = (Event, HelpCall, ShelfPlace, Absence, LevelChange, Pairing, CoverageTarget)
     counts = [model.objects.count() for model in counted]
-    return (*counts, *people, *imports)
+    return (Token.objects.filter(revoked_at=None).count(), *counts, *people, *imports)
 
 
 # --- The table ------------------------------------------------------------------------------------------------------------
