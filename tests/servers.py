@@ -52,7 +52,7 @@ class Run:
         assert self.process.stdout
         self.lines.extend(line.rstrip() for line in self.process.stdout)
 
-    def until(self, condition: Callable[[], Any], seconds: float = 30) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = 90) -> Any:
         """What the condition gives as soon as it gives something."""
         deadline = time.monotonic() + seconds
         while not (thing := condition()):

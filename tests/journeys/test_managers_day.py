@@ -22,7 +22,7 @@ MOST_ACTS = 12
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Run]:
     with running(THREESLOT_DEMO="1") as run:
-        run.until(lambda: run.said("ready"), seconds=90)
+        run.said("ready")
         yield run
 
 
