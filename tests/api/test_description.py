@@ -1,38 +1,40 @@
 """The description of the API is true, and says all that a program has to know."""
 
-from threading import Semaphore
-
 import pytest
 from django.conf import settings
 from django.test import Client
-from pytest_django.live_server_helper import LiveServer
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
-from dispatch import feed
 from dispatch.api.description import api
-from dispatch.models import FileType
 from dispatch.refill import refill
-from skills.models import Role, Team, Worker
+from skills.models import Role, Worker
 from tests import office, schema
 from tests.api.client import secret_of
+from tests.servers import running
 
 A_CALL = 3
 
 
-@pytest.mark.django_db(transaction=True)
-def test_whatever_it_allows_is_answered_as_it_says(
-    live_server: LiveServer, team: Team, claim: FileType, ada: Worker, settings, monkeypatch
-):
-    """`python -m tests.schema` does the same for long."""
-    settings.API_CALLS_A_MINUTE = 1_000_000
-    monkeypatch.setattr(feed, "_places_to_wait", Semaphore(0))  # so that nobody waits half a minute for nothing
-    references = [file.reference for file in office.log(claim, 9)]
+def test_whatever_it_allows_is_answered_as_it_says(django_db_blocker: DjangoDbBlocker):
+    """On a real server; `python -m tests.schema` does the same for long."""
+    with running(API_CALLS_A_MINUTE="1000000") as run:
+        address = run.address
+        with django_db_blocker.unblock(), run.at_hand():
+            secret, known = _office()
+        done = schema.ask(address, secret, known=known, a_call=A_CALL, seed=1)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert schema.cases(done) > A_CALL * schema.CALLS
+
+
+def _office() -> tuple[str, dict[str, list[str | int]]]:
+    team = office.team()
+    ada = office.worker("Ada", team)
+    references = [file.reference for file in office.log(office.file_type("Claim", team), 9, now=timezone.now())]
     refill(team.pk, cause="test")
     Worker.objects.filter(pk=ada.pk).update(roles=Role.values, is_staff=True, is_superuser=True)
     ada.leads.add(team)
-    known = {"reference": references, "team": [team.slug]}
-    run = schema.ask(live_server.url, secret_of(ada), known=known, a_call=A_CALL, seed=1)
-    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-    assert schema.cases(run) > A_CALL * schema.CALLS
+    return secret_of(ada), {"reference": references, "team": [team.slug]}
 
 
 def test_every_call_says_what_it_does_with_an_example_of_what_is_sent():
