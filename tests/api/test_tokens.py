@@ -1,5 +1,6 @@
 """Tokens: shown once, kept as a hash, used within limits, gone at once."""
 
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -33,10 +34,12 @@ def test_the_secret_is_shown_once_and_kept_nowhere(amir: Worker):
 
 
 def test_revoked_it_is_refused_at_once(amir: Worker):
-    caller, client = Caller(amir), Client()
+    caller, client = Caller(amir), Client(enforce_csrf_checks=True)
     client.force_login(amir)
     assert caller.get("/teams")[0] == 200
-    client.post(f"/tokens/{Token.objects.get().pk}/revoke/")
+    page = client.get("/tokens/").content.decode()
+    address, key = re.search(r'action="(/tokens/\d+/revoke/)">.*?csrfmiddlewaretoken" value="(\w+)"', page).groups()
+    assert client.post(address, {"csrfmiddlewaretoken": key}).status_code == 303
     assert caller.get("/teams")[0] == 401
     assert "Revoked" in client.get("/tokens/").content.decode()
 
