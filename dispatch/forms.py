@@ -114,8 +114,12 @@ class IntakeForm(forms.Form):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What the file is to be; how it is logged is not part of it."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in ("keep", "proposed")}
+        """What the file is to be; how it is logged is not part of it. When it was received is, where somebody said so: else the
+        same form sent again, a moment later, would say something else."""
+        beside = {"keep", "proposed"}
+        if not str(self["received_at"].value() or "").strip():
+            beside.add("received_at")
+        return {name: value for name, value in self.cleaned_data.items() if name not in beside}
 
     @property
     def keeps(self) -> bool:

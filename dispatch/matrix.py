@@ -1,4 +1,4 @@
-"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, twelve statements at most,
+"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, fourteen statements at most,
 whatever the number of people and skills.
 
 Everybody who works here reads what anybody can do alone or teach, and how well the team is covered. What somebody cannot do alone
