@@ -19,6 +19,7 @@ def recorded(page: Page, path: str, *, width: int, height: int) -> Page:
     page.set_viewport_size({"width": width, "height": height})
     page.goto(path)
     page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    page.evaluate("window.shifts.length = 0")  # a busy machine draws a page while its end still comes in
     return page
 
 
