@@ -194,7 +194,7 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
             _drop(loan, by=by, now=now)
         case _:
             loan.ended_by, loan.ended_at, loan.end_reason = None, None, ""
-            _save_unless_overlapping(loan)
+            _save_unless_overlapping(loan, "ended_by", "ended_at", "end_reason")
             if loan.started_at:
                 if loan.to_team.is_front_office:
                     flow.empty_bin(loan.worker, held, cause=loan.reason, by=by, now=now)
@@ -227,10 +227,11 @@ def _insist_on_sense(
     return worker.team_id
 
 
-def _save_unless_overlapping(loan: Loan) -> None:
+def _save_unless_overlapping(loan: Loan, *fields: str) -> None:
+    """These fields of a loan that is there, or a new one."""
     try:
         with transaction.atomic():
-            loan.save()
+            loan.save(update_fields=fields or None)
     except IntegrityError as error:
         if "loans_do_not_overlap" not in str(error) and "lent_once_at_a_time" not in str(error):
             raise
@@ -245,7 +246,7 @@ def _save_unless_overlapping(loan: Loan) -> None:
 def _agree(loan: Loan, *, by: Worker, now: datetime) -> None:
     loan.agreed_by, loan.agreed_at = by, now
     loan.starts_at = max(loan.starts_at, now)
-    _save_unless_overlapping(loan)
+    _save_unless_overlapping(loan, "agreed_by", "agreed_at", "starts_at")
     if loan.starts_at > now:
         _tell(Event.Kind.AGREED, loan, cause=loan.reason, by=by, now=now)
     elif not start(loan, by=by, now=now):
