@@ -1,5 +1,8 @@
 // Log a file: the proposed reference stands in its field, to be typed over, and Alt+K keeps type and customer.
 
+let lastKey = 0;
+document.addEventListener("keydown", () => { lastKey = performance.now(); }, true);
+
 function atHand() {
   const form = document.getElementById("intake-form");
   if (!form || form.dataset.atHand) return;
@@ -9,7 +12,10 @@ function atHand() {
   if (!form.dataset.next || reference.value || reference.getAttribute("aria-invalid")) return;
   reference.value = form.dataset.next;
   const first = "run" in form.dataset ? form.elements.title : reference;
-  setTimeout(() => { first.focus(); first.select(); }); // after whoever else sets the cursor
+  const since = performance.now();
+  const stand = () => { first.focus(); first.select(); };
+  stand();
+  setTimeout(() => { if (lastKey < since) stand(); }); // after whoever else sets the cursor, and never under somebody's typing
 }
 
 document.addEventListener("keydown", (event) => {

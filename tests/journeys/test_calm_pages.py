@@ -48,6 +48,7 @@ def test_the_promise_comes_while_one_types(visit: Visitors, at_hand: Run, width:
     cast = new_cast()
     cast.claim.agreements.create(kind="working_days", days=3)
     page = recorded(visit.signed_in(cast.assistant), "/intake/", width=width, height=height)
+    expect(page.get_by_label("Reference")).to_be_focused()
     page.keyboard.type(f"C{cast.team.pk}")
     page.keyboard.press("Tab")
     page.keyboard.type(cast.claim.name)

@@ -25,7 +25,8 @@ def test_a_wrong_password_says_so_and_keeps_the_name(visit: Visitors) -> None:
     visit.sign_in(page, cast.worker, password="sesame")
     expect(page.get_by_role("alert")).to_contain_text("enter a correct username and password")
     expect(page.get_by_label("User name")).to_have_value(cast.worker.username)
-    page.keyboard.type("secret")  # the cursor waits in the password
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.keyboard.type("secret")
     page.keyboard.press("Enter")
     expect(page).to_have_url(at("/bin/"))
 

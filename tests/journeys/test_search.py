@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from tests.journeys.cast import new_cast
 
 
@@ -19,7 +21,8 @@ def test_a_slash_a_few_letters_and_enter_open_the_file(visit):
     page.get_by_role("link", name=file.reference).wait_for()
 
     page.goto("/search/")
-    page.keyboard.type(file.reference)  # the cursor is there already, and a slash in a field is a slash
+    expect(page.get_by_role("main").get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type(file.reference)  # a slash in a field is a slash
     page.get_by_role("link", name=file.reference).wait_for()
     page.wait_for_url(re.compile(rf"\?q={file.reference}$"))
     page.get_by_label("State").select_option("done")
