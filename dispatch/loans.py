@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -154,6 +155,8 @@ def start(loan: Loan, *, by: Worker | None, now: datetime) -> bool:
     if loan.ends_at <= now:
         end(loan, reason=MISSED, by=None, now=now)
         return False
+    for over in _over(now=now).filter(worker=worker):
+        end(over, by=None, now=now)  # the sweep has not come by since
     loan.started_at = now
     loan.save(update_fields=["started_at"])
     if loan.to_team.is_front_office:
@@ -164,9 +167,10 @@ def start(loan: Loan, *, by: Worker | None, now: datetime) -> bool:
 
 
 def run_due(*, now: datetime) -> int:
-    """End what is over, then start what begins; the number of loans. The sweep asks every few seconds."""
-    over = Loan.objects.filter(started_at__isnull=False, ended_at=None, ends_at__lte=now)
-    ended = sum(_ended_by_itself(loan, now=now) for loan in over)
+    """End what is over, and what nobody agreed to in time, then start what begins; the number of loans. The sweep asks every few
+    seconds."""
+    missed = Loan.objects.filter(agreed_at=None, ended_at=None, ends_at__lte=now)
+    ended = sum(_ended_by_itself(loan, now=now) for loan in [*_over(now=now), *missed])
     due = Loan.objects.filter(agreed_at__isnull=False, started_at=None, ended_at=None, starts_at__lte=now)
     return ended + sum(start(loan, by=None, now=now) for loan in due)
 
@@ -297,9 +301,14 @@ def _drop(loan: Loan, *, by: Worker, now: datetime) -> None:
         _moved(loan, to_team_id=loan.from_team_id, now=now)
 
 
+def _over(*, now: datetime) -> QuerySet[Loan]:
+    """Those that run although their time is over."""
+    return Loan.objects.filter(started_at__isnull=False, ended_at=None, ends_at__lte=now)
+
+
 def _ended_by_itself(loan: Loan, *, now: datetime) -> bool:
     try:
-        end(loan, by=None, now=now)
+        end(loan, reason="" if loan.started_at else MISSED, by=None, now=now)
     except LoanEnded:
         return False
     return True
