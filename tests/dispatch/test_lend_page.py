@@ -239,6 +239,8 @@ def test_later_is_planned_and_begins_by_itself(claims, home, mia):
         ({"ends_at": "soon"}, "Write date and time like"),
         ({"ends_at": "2026-03-03T09:00"}, "This time is over"),
         ({"starts_at": "2026-03-03T17:00", "ends_at": "2026-03-03T16:00"}, "It ends after it began"),
+        ({"ends_at": "2028-03-03T18:00"}, "within a year"),
+        ({"ends_at": "9999-12-31T23:59"}, "Write a year from 2000 to 2199"),
     ],
 )
 def test_what_is_missing_is_said_and_what_was_typed_stays(claims, home, mia, typed, said):
