@@ -5,10 +5,10 @@ Everybody who could be lent is put in order by what they can do; the sixty who c
 their home would lose.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -92,6 +92,7 @@ class Line:
     zone: str  # of the home, where it differs from the host's
     home_starts_at: datetime
     home_ends_at: datetime
+    home_now: datetime
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,10 @@ def offer(
     ranked = rank([_looked_at(each, read, host) for each in first], wants)
     names = dict(Skill.objects.values_list("pk", "name"))
     zone = ZoneInfo(of.zone(host.pk))
-    lines = {each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone) for each in ranked}
+    lines = {
+        each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone, now=now)
+        for each in ranked
+    }
     found = _effect(read, host, going) if going else None
     return Offer(
         host=host,
@@ -222,7 +226,7 @@ def _pool(
     valid = Competence.objects.filter(Q(certified_until=None) | Q(certified_until__gt=now), skill__in=skills)
     for worker, skill, level in valid.values_list("worker", "skill", "level"):
         levels[worker][skill] = level
-    days = _days_lent(now=now)
+    days = _days_lent(of, now=now)
     people, named, away_until = {}, {}, {}
     told = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
     for pk, username, name, home, is_present, until in told:
@@ -237,17 +241,20 @@ def _pool(
     return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
 
 
-def _days_lent(*, now: datetime) -> defaultdict[int, int]:
-    """By person, on how many of the last thirty days."""
+def _days_lent(of: Places, *, now: datetime) -> Counter[int]:
+    """By person, on how many of the last thirty days of their home."""
     since = now - LATELY
-    days: defaultdict[int, int] = defaultdict(int)
     lent = Loan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), started_at__isnull=False)
-    for worker, started_at, ended_at in lent.values_list("worker", "started_at", "ended_at"):
+    days: set[tuple[int, date]] = set()
+    for worker, home, started_at, ended_at in lent.values_list("worker", "from_team", "started_at", "ended_at"):
         if started_at and ended_at and ended_at - started_at < A_SLIP:
             continue
-        first, last = max(started_at or since, since).date(), min(ended_at or now, now).date()
-        days[worker] += (last - first).days + 1
-    return days
+        zone = ZoneInfo(of.zone(home))
+        first, last = (
+            at.astimezone(zone).date() for at in (max(started_at or since, since), min(ended_at or now, now))
+        )
+        days.update((worker, first + timedelta(days)) for days in range((last - first).days + 1))
+    return Counter(worker for worker, _day in days)
 
 
 def _looked_at(candidate: Candidate, read: Desks, host: Team) -> Candidate:
@@ -278,12 +285,13 @@ def _line(
     own: Collection[int] | None,
     window: Window,
     zone: ZoneInfo,
+    now: datetime,
 ) -> Line:
     home = ZoneInfo(of.zone(candidate.home))
     host = pool.lent_to.get(candidate.worker)
     away_until = pool.away_until[candidate.worker]
-    starts_at, ends_at = window.starts_at.astimezone(home), window.ends_at.astimezone(home)
-    differs = starts_at.utcoffset() != window.starts_at.astimezone(zone).utcoffset()
+    at_home = window.starts_at.astimezone(home), window.ends_at.astimezone(home)
+    differs = any(at.replace(tzinfo=None) != at.astimezone(zone).replace(tzinfo=None) for at in at_home)
     strengths = sorted(((level, names[skill]) for skill, level in candidate.levels.items() if level >= Level.L))
     return Line(
         username=pool.usernames[candidate.worker],
@@ -300,8 +308,9 @@ def _line(
         away_until=away_until.astimezone(zone) if away_until else None,
         lent_to=of.teams[host].name if host else "",
         zone=home.key if differs else "",
-        home_starts_at=starts_at,
-        home_ends_at=ends_at,
+        home_starts_at=at_home[0],
+        home_ends_at=at_home[1],
+        home_now=now.astimezone(home),
     )
 
 

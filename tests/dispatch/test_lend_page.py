@@ -129,6 +129,24 @@ def test_how_often_somebody_was_lent_is_told_in_words(claims, home, mia, clock):
     assert "lent often lately" in text(page)
 
 
+def test_days_lent_are_days_of_the_home_each_counted_once(claims, home, mia, clock):
+    calendar = timetables.make("Auckland", Timetable("Pacific/Auckland"), now=NOW)
+    Queue.objects.filter(team=home).update(calendar=calendar)
+    # From nine to five there, which is over midnight in UTC, and twice on one day.
+    for begins, hours in (
+        ("2026-02-23 20:00", 8),
+        ("2026-02-24 20:00", 1),
+        ("2026-02-24 22:00", 1),
+        ("2026-02-25 20:00", 8),
+    ):
+        at = datetime.fromisoformat(begins).replace(tzinfo=UTC)
+        ends = at + timedelta(hours=hours)
+        loans.lend(of("Uma Deep"), to_team=claims, ends_at=ends, reason="x", is_agreed=True, by=mia, now=at)
+        loans.run_due(now=ends)
+    page = signed_in(mia).get("/lend/?to=claims")
+    assert {line.name: line.lately.name for line in page.context["offer"].lines}["Uma Deep"] == "SOMETIMES"
+
+
 def test_a_leader_of_the_home_sees_their_own_people_only(claims, home, mia):
     office.worker("Far Away", office.team("Far"), marine="O")
     hal = office.person("Hal", "leader", leads=home)
@@ -143,6 +161,24 @@ def test_the_times_of_the_home_are_told_where_they_differ(claims, home, mia):
     page = signed_in(mia).get("/lend/?to=claims")
     assert "All times are those of Europe/Paris, where it is 10:00" in text(page)
     assert "in Europe/Lisbon: today, 09:00 to today, 17:00" in text(page)
+    page = signed_in(mia).get("/lend/?to=claims&starts_at=2026-03-04T09:00&ends_at=2026-03-04T18:00")
+    assert "in Europe/Lisbon: tomorrow, 08:00 to tomorrow, 17:00" in text(page)
+
+
+def test_they_are_told_where_they_differ_by_the_end_alone(claims, home, mia):
+    """In Paris the clock goes back between the two, in Johannesburg it does not."""
+    there = timetables.make("Johannesburg", Timetable("Africa/Johannesburg"), now=NOW)
+    Queue.objects.filter(team=home).update(calendar=there)
+    page = signed_in(mia).get("/lend/?to=claims&starts_at=2026-10-22T09:00&ends_at=2026-10-26T18:00")
+    assert "in Africa/Johannesburg: Thu 22 Oct, 09:00 to Mon 26 Oct, 19:00" in text(page)
+
+
+def test_a_loan_is_told_in_the_times_of_its_host_whatever_team_the_page_is_about(claims, home, mia):
+    tokyo = office.team("Tokyo")
+    Queue.objects.filter(team=tokyo).update(calendar=timetables.make("Tokyo", Timetable("Asia/Tokyo"), now=NOW))
+    lend(signed_in(mia), tokyo, of("Uma Deep"), starts_at="2026-03-04T09:00", ends_at="2026-03-04T18:00")
+    said = "tomorrow, 09:00 to tomorrow, 18:00 (Asia/Tokyo; in Europe/Paris: tomorrow, 01:00 to tomorrow, 10:00)"
+    assert said in text(signed_in(mia).get("/lend/?to=claims"))
 
 
 # --- Before and after -------------------------------------------------------------------------------------------------------
