@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import loans, timetables
+from dispatch import loans, notices, timetables
 from dispatch.models import Event, Loan, Notice, Queue
 from dispatch.timetables import Timetable
 from skills.models import Team, Worker
@@ -237,6 +237,23 @@ def test_two_in_one_act_and_both_undone_in_one(claims, home, mia):
     assert len(events.split()) == 2
     assert client.post("/lend/undo/", {"event": events, "to": "claims"}).status_code == 303
     assert {of(name).works_in for name in ("Uma Deep", "Lou Moderate")} == {home}
+
+
+def test_whoever_is_listed_can_be_ticked(claims, home, mia):
+    people = [office.worker(f"Person {number}", home) for number in range(21)]
+    lend(signed_in(mia), claims, *people)
+    assert Loan.objects.count() == 21
+
+
+def test_a_new_notice_is_listed_however_many_are_open(claims, mia):
+    for _ in range(20):
+        notices.post(claims, kind="ask", reason="storm", until=EVENING, by=mia, now=NOW)
+    page = signed_in(mia).post(
+        "/lend/notices/",
+        {"team": "claims", "kind": "offer", "people": "1", "until": "2026-03-03T18:00", "reason": "calm again"},
+        follow=True,
+    )
+    assert "calm again" in text(page)
 
 
 def test_all_of_them_or_nobody(claims, home, mia):
