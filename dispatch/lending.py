@@ -18,7 +18,7 @@ from dispatch import desks, moves
 from dispatch.calendars import Calendar
 from dispatch.candidates import Candidate, Lately, Pair, Want, can_do, pair, rank
 from dispatch.desks import COUNTED, Desks, Window
-from dispatch.effect import ANYBODY, Change, Effect, Need, cost, effect
+from dispatch.effect import Change, Effect, Need, cost, effect
 from dispatch.models import Loan, Queue
 from dispatch.refill import IN_ORDER
 from skills.models import Competence, Level, Role, Skill, Team, Worker
@@ -165,9 +165,10 @@ def offer(
     now: datetime,
 ) -> Offer:
     """Whom to lend to this team over this window. `homes` are the teams they may come from and `own` those for which who asks may
-    agree, None for all. Twenty statements at most."""
+    agree, None for all: of others' people they read what these can do alone, and nothing below. Twenty statements at most."""
     waits = moves.rows(WAITS, {"team": host.pk, "most": COUNTED})
-    pool = _pool(host, of=of, homes=homes, skills={skill for skill, *_ in waits if skill}, window=window, now=now)
+    skills = {skill for skill, *_ in waits if skill}
+    pool = _pool(host, of=of, homes=homes, own=own, skills=skills, window=window, now=now)
     wanted = [Want(Need(skill, level), int(files), 0) for skill, level, files, _is_more in waits]
     first = rank(list(pool.people.values()), wanted)[:LOOKED_AT]
     going = [pk for name in chosen if (pk := pool.named.get(name))]
@@ -184,6 +185,7 @@ def offer(
         for each in ranked
     }
     found = _effect(read, host, going) if going else None
+    least = Level.I if all(own is None or pool.people[pk].home in own for pk in going) else Level.U
     return Offer(
         host=host,
         now=now.astimezone(zone),
@@ -193,7 +195,7 @@ def offer(
         waits=tuple(_waits(waits, able, names, found)),
         lines=tuple(lines.values()),
         together=_together(pair([each for each in ranked if not pool.lent_to.get(each.worker)], wants), lines, names),
-        changes=tuple(_changes(found, host, of, names)) if found else (),
+        changes=tuple(_changes(found, host, of, names, least=least)) if found else (),
     )
 
 
@@ -214,7 +216,14 @@ class _Pool:
 
 
 def _pool(
-    host: Team, *, of: Places, homes: Collection[int] | None, skills: Collection[int], window: Window, now: datetime
+    host: Team,
+    *,
+    of: Places,
+    homes: Collection[int] | None,
+    own: Collection[int] | None,
+    skills: Collection[int],
+    window: Window,
+    now: datetime,
 ) -> _Pool:
     """Everybody who could be lent there; five statements."""
     workers = Worker.objects.filter(
@@ -224,12 +233,13 @@ def _pool(
         workers = workers.filter(team__in=homes)
     levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
     valid = Competence.objects.filter(Q(certified_until=None) | Q(certified_until__gt=now), skill__in=skills)
-    for worker, skill, level in valid.values_list("worker", "skill", "level"):
+    told = Q() if own is None else Q(worker__team__in=own) | Q(level__gte=Level.U)
+    for worker, skill, level in valid.filter(told).values_list("worker", "skill", "level"):
         levels[worker][skill] = level
     days = _days_lent(of, now=now)
     people, named, away_until = {}, {}, {}
-    told = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
-    for pk, username, name, home, is_present, until in told:
+    rows = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
+    for pk, username, name, home, is_present, until in rows:
         named[username] = pk
         is_there = is_present or (until is not None and until <= window.starts_at)
         people[pk] = Candidate(pk, name, home, levels[pk], is_there, days[pk])
@@ -338,11 +348,12 @@ def _effect(read: Desks, host: Team, going: Sequence[int]) -> Effect:
     return effect(read.desk(host.pk), homes, lendings)
 
 
-def _changes(found: Effect, host: Team, of: Places, names: Mapping[int, str]) -> Iterator[TeamChange]:
+def _changes(found: Effect, host: Team, of: Places, names: Mapping[int, str], *, least: Level) -> Iterator[TeamChange]:
+    """What needs no such level is not counted: it would tell what somebody cannot do alone yet."""
     for each in (found.host, *found.homes):
         able = tuple(
             (names[need.skill], Level(need.level).name, each.before.able[need], each.after.able[need])
             for need in each.before.able
-            if need != ANYBODY and each.before.able[need] != each.after.able[need]
+            if need.level >= least and each.before.able[need] != each.after.able[need]
         )
         yield TeamChange(of.teams[each.team].name, each.team == host.pk, each.team in of.queues, each, able)

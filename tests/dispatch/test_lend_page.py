@@ -155,6 +155,16 @@ def test_a_leader_of_the_home_sees_their_own_people_only(claims, home, mia):
     assert proposed(signed_in(lea), claims)[0] == "Far Away", "who asks for people sees everybody"
 
 
+def test_what_somebody_cannot_do_alone_yet_is_not_told_to_who_leads_another_team(claims, home, mia):
+    office.file_type("Small hull", claims, needs="marine", at_least="L")
+    lea, hal = office.person("Lea", "leader", leads=claims), office.person("Hal", "leader", leads=home)
+    told = {}
+    for person in (lea, hal, mia):
+        page = text(signed_in(person).get("/lend/?to=claims&worker=lou-moderate"))
+        told[person.name] = [each in page for each in ("marine L", "with support", "Able: marine, L")]
+    assert told == {"Lea": [False] * 3, "Hal": [True] * 3, "Mia": [True] * 3}
+
+
 def test_the_times_of_the_home_are_told_where_they_differ(claims, home, mia):
     there = timetables.make("Lisbon", Timetable("Europe/Lisbon"), now=NOW)
     Queue.objects.filter(team=home).update(calendar=there)
