@@ -149,7 +149,7 @@ def start(loan: Loan, *, by: Worker | None, now: datetime) -> bool:
     if loan.started_at or loan.ended_at or not loan.agreed_at:
         return False
     worker = Worker.objects.get(pk=loan.worker_id)
-    if worker.team_id != loan.from_team_id or not worker.is_active or not worker.has_role(Role.WORKER):
+    if not _works_at_home(worker, loan.from_team_id):
         end(loan, reason=NOT_THERE, by=None, now=now)
         return False
     if loan.ends_at <= now:
@@ -188,7 +188,7 @@ def current(worker: Worker) -> Loan | None:
 
 
 def take_back(event: Event, *, by: Worker, now: datetime) -> None:
-    """What this event did to a loan is as it was before (R18). Raises LoanEnded, Overlapping."""
+    """What this event did to a loan is as it was before (R18). Raises LoanEnded, Overlapping, NotLendable."""
     assert event.receipt is not None  # its kind says so
     loan, held = _taken(Loan.objects.get(pk=event.receipt["loan"]))
     match event.kind:
@@ -197,6 +197,9 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
         case Event.Kind.ASKED | Event.Kind.AGREED | Event.Kind.LENT:
             _drop(loan, by=by, now=now)
         case _:
+            if not _works_at_home(loan.worker, loan.from_team_id):
+                names = {"name": loan.worker, "team": loan.from_team}
+                raise NotLendable(_("%(name)s does not work in %(team)s any more. Nothing was undone.") % names)
             loan.ended_by, loan.ended_at, loan.end_reason = None, None, ""
             _save_unless_overlapping(loan, "ended_by", "ended_at", "end_reason")
             if loan.started_at:
@@ -229,6 +232,10 @@ def _insist_on_sense(
     if not to_team.is_front_office and not Queue.objects.filter(team=to_team).exists():
         raise QueueMissing(to_team)
     return worker.team_id
+
+
+def _works_at_home(worker: Worker, home: int) -> bool:
+    return worker.team_id == home and worker.is_active and worker.has_role(Role.WORKER)
 
 
 def _save_unless_overlapping(loan: Loan, *fields: str) -> None:

@@ -401,6 +401,16 @@ def test_asking_back_is_undone_within_a_minute(ada, host, lea):
     assert Loan.objects.get().ended_at is None
 
 
+@pytest.mark.parametrize("change", ["team", "is_active"])
+def test_nobody_is_lent_again_by_undo_who_left_since(ada, home, host, lea, change):
+    flow.away(ada, by=ada, now=NOW)
+    loans.end(lend(ada, host, by=lea), by=lea, now=NOW)
+    Worker.objects.filter(pk=ada.pk).update(**{change: {"team": office.team("Third"), "is_active": False}[change]})
+    with pytest.raises(loans.NotLendable, match="does not work in Payments any more"):
+        undo.undo(last("home"), by=lea, now=SOON)
+    assert Loan.objects.get().ended_at
+
+
 def test_agreeing_to_what_another_asked_for_is_undone_to_asked(ada, home, host, lea):
     max_ = office.person("Max", Role.LEADER, leads=host)
     lend(ada, host, by=max_, starts_at=NOW + HOUR, is_agreed=False)
