@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -28,7 +29,7 @@ def validate_year(at: date) -> None:
 class WallTimeField(forms.DateTimeField):
     input_formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
     default_error_messages = {"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00.")}
-    default_validators = (validate_year,)
+    default_validators: ClassVar = [validate_year]
 
 
 class AwayForm(forms.Form):
