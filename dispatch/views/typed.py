@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -29,7 +28,7 @@ def validate_year(at: date) -> None:
 class WallTimeField(forms.DateTimeField):
     input_formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
     default_error_messages = {"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00.")}
-    default_validators: ClassVar = [validate_year]
+    default_validators = [validate_year]
 
 
 class AwayForm(forms.Form):
