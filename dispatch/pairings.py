@@ -85,8 +85,8 @@ def end(pairing: Pairing, *, is_confirmed: bool = True, by: Worker | None, now: 
 
 
 def end_due(*, now: datetime) -> int:
-    """Those whose last day is over, of people not both in its team any more, or whose teacher's certificate has ended; their number.
-    The sweep asks."""
+    """Those whose last day is over, of people not both in its team any more, or whose teacher's certificate has ended; their
+    number. The sweep asks."""
     apart = Q(learner__team=None) | Q(teacher__team=None) | ~Q(learner__team=F("team")) | ~Q(teacher__team=F("team"))
     gone = Q(learner__is_active=False) | Q(teacher__is_active=False)
     lapsed = Competence.objects.filter(worker=OuterRef("teacher"), skill=OuterRef("skill"), certified_until__lte=now)
