@@ -301,10 +301,10 @@ def _compare() -> tuple[int, list[Problem]]:
     unchanged, problems = 0, []
     for line, reference, first_line, same in moves.rows(REPEATED, []) + moves.rows(LOGGED_BEFORE, []):
         unchanged += same
-        if first_line:
+        if first_line is not None:
             message = _("%(reference)s is in row %(line)s too, with other content. Keep one of them.")
             problems.append(Problem(line, "reference", message % {"reference": reference, "line": first_line}))
-        elif line:
+        elif line is not None:
             message = _(
                 "%(reference)s is logged already, with other content. Correct the row, or give it another reference."
             )

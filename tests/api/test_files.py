@@ -105,6 +105,19 @@ def test_all_or_nothing(claim: FileType, amir: Worker):
     assert caller.send("/files/bulk?atomic=true", [good])[1] == {"created": 1, "unchanged": 0, "errors": []}
 
 
+@pytest.mark.parametrize("first", [NEW | {"title": "Quay"}, {"reference": "B", "file_type": "claim"}])
+def test_the_very_first_of_many_is_one_of_them(claim: FileType, amir: Worker, first: dict[str, object]):
+    """Its index is 0, which is a number like any other: logged before with other content, or contradicted further down."""
+    caller = Caller(amir)
+    caller.send("/files", NEW)
+    sent = [first, {"reference": "B", "file_type": "claim", "title": "other"}, {"reference": "C", "file_type": "claim"}]
+    status, told = caller.send("/files/bulk?atomic=true", sent)
+    assert (status, told["created"], len(told["errors"])) == (200, 0, 1)
+    assert told["errors"][0]["index"] == (0 if first["reference"] == NEW["reference"] else 1)
+    assert ("row 0" in told["errors"][0]["message"]) == (first["reference"] == "B")
+    assert File.objects.count() == 1
+
+
 def test_beyond_the_expedites_that_are_allowed_the_others_are_logged(team: Team, claim: FileType, amir: Worker):
     limit = team.queue.expedite_limit
     sent = [{"reference": f"X{n}", "file_type": "claim", "expedite_reason": "sails"} for n in range(limit + 1)]
