@@ -90,6 +90,10 @@ class StillStuck(Refused):
     """A file that waits for help is worked again when the help call has ended with its cause."""
 
 
+class ReturnImpossible(Refused):
+    """Nobody comes back before they left."""
+
+
 class NotWaiting(Refused):
     """Only a file that waits in the queue can be expedited."""
 
@@ -274,8 +278,10 @@ def away(
 ) -> None:
     """This person leaves: every file of the bin returns to its place in the order, the note with it (R15).
 
-    `by` is whoever does it: the person, their leader, or nobody when a planned absence begins.
+    `by` is whoever does it: the person, their leader, or nobody when a planned absence begins. Raises ReturnImpossible.
     """
+    if until and until <= now:
+        raise ReturnImpossible(_("This time is over. Give one to come, or leave it empty."))
     terms, held = take_bin(worker)
     left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
     empty_bin(worker, held, cause=note[:300] or LEFT, by=by, now=now)

@@ -49,6 +49,7 @@ FIELDS: dict[type[Exception], str] = {
     flow.ReasonMissing: "reason",
     flow.ChecklistOpen: "checklist",
     flow.ReceiptImplausible: "received_at",
+    flow.ReturnImpossible: "until",
     shelf.WakeImpossible: "wake_at",
     loans.LoanImpossible: "ends_at",
     intake.CustomerAmbiguous: "customer",
