@@ -138,13 +138,14 @@ def log(
         "weight": weight or file_type.weight,
         "expedite_reason": expedite_reason,
     }
+    said = content | {"received_at": given_at, "weight": weight}
     customer_id = customer.pk if customer else None
     book = agreements.book([file_type.team_id])
     due_at = book.due_at(file_type, customer_id=customer_id, received_at=received_at)
     terms = moves.take(file_type.team_id)
     existing = File.objects.filter(reference=reference).first()
     if existing:
-        return _same_or_refuse(existing, content, received_at=given_at), False
+        return _same_or_refuse(existing, said), False
     if expedite_reason:
         insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
     file_id = moves.log(
@@ -160,22 +161,26 @@ def log(
         existing = File.objects.filter(reference=reference).first()
         if existing is None:  # and taken back at once
             raise Overtaken
-        return _same_or_refuse(existing, content, received_at=given_at), False
+        return _same_or_refuse(existing, said), False
     wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 
 
-def _same_or_refuse(existing: File, content: dict[str, object], *, received_at: datetime | None) -> File:
-    """When it was received is compared where it was said."""
-    same = {
+def _same_or_refuse(existing: File, said: dict[str, object]) -> File:
+    """When it was received and what it weighs are compared where they were said; that it was expedited since makes it no other."""
+    there = {
         "reference": existing.reference,
         "file_type": existing.file_type_id,
         "customer": existing.customer_id,
         "title": existing.title,
         "weight": existing.weight,
         "expedite_reason": existing.expedite_reason,
+        "received_at": existing.received_at,
     }
-    if same != content or received_at not in (None, existing.received_at):
+    there |= {name: None for name in ("received_at", "weight") if said[name] is None}
+    if not said["expedite_reason"] and existing.events.filter(kind=Event.Kind.EXPEDITED).exists():
+        there["expedite_reason"] = ""
+    if said != there:
         raise ReferenceTaken(
             _("%(reference)s is logged already, with other content. Open it, or choose another reference.")
             % {"reference": existing.reference}

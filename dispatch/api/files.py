@@ -69,7 +69,8 @@ Named = Path(description="The reference of a file, as it was logged.")
 )
 def log_file(request: HttpRequest, given: NewFile) -> Status[FileOut]:
     """201 with the new file. The same reference with the same content again: 200 and the file that is there. The same reference
-    with other content: 409. When it was received is compared only where it is sent."""
+    with other content: 409. When it was received and its weight are compared only where they are sent; that it was expedited since
+    makes it no other."""
     by, now = person(request), timezone.now()
     outcome = intake_calls.log_one(_cells(given), by=by, now=now)
     if isinstance(outcome, list):
