@@ -6,6 +6,7 @@ door. Facts that stand in the way are exceptions, named here; whoever calls turn
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import count
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -344,7 +345,7 @@ def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
     if file.state != State.DONE:
         raise NotDone(_("%(reference)s is not done, so nothing can be reworked.") % {"reference": file.reference})
     again, _is_new = log(
-        reference=f"{file.reference[:58]}-R{file.reworks.count() + 1}",
+        reference=_reference_of_rework(file),
         file_type=file.file_type,
         customer=file.customer,
         title=reason[:200],
@@ -355,6 +356,13 @@ def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
     again.rework_of = file
     again.save(update_fields=["rework_of"])
     return again
+
+
+def _reference_of_rework(file: File) -> str:
+    """The reference of the file and the how manieth rework of it this is, or the next number after that which nothing has."""
+    stem = f"{file.reference[:58]}-R"
+    there = set(File.objects.filter(reference__startswith=stem).values_list("reference", flat=True))
+    return next(name for number in count(file.reworks.count() + 1) if (name := f"{stem}{number}") not in there)
 
 
 @act

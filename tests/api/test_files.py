@@ -135,7 +135,12 @@ def test_so_many_at_once_and_no_more(claim: FileType, amir: Worker):
 
 def test_so_many_at_once_may_have_much_to_say(claim: FileType, amir: Worker, settings):
     """A list of 5,000 with long titles and accents is a list of 5,000; what is larger is told so, and is no fault of ours."""
-    item = {"reference": "F-2026-000118", "file_type": "settlements-claim", "customer": "Café " * 12, "title": "é" * 200}
+    item = {
+        "reference": "F-2026-000118",
+        "file_type": "settlements-claim",
+        "customer": "Café " * 12,
+        "title": "é" * 200,
+    }
     assert len(json.dumps([item] * 5000)) < settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     for path, sent in (("/files/bulk", [item]), ("/files", item)):
