@@ -95,8 +95,8 @@ def log_files(
     given: Body[Items],
     atomic: Flag = Query(False, description="All of them or none: with any error nothing is logged."),
 ) -> BulkOut:
-    """At most 5,000, in at most 10 MB. Each as if it came alone, an error telling which one is wrong and why; sent again, nothing is
-    logged twice."""
+    """At most 5,000, in at most 10 MB. Each as if it came alone, an error telling which one is wrong and why; sent again, nothing
+    is logged twice."""
     rows, errors = _rows(given)
     if atomic and errors:
         return BulkOut(created=0, unchanged=0, errors=errors)

@@ -427,6 +427,8 @@ UNREADABLE = {
     "a column twice": (b"reference,file_type,File type\nA-1,Claim,Claim\n", "Two columns are to be file_type"),
     "neither encoding": (b"reference,file_type\nA-1,\x81\x8d\x90\n", "neither UTF-8 nor Windows-1252"),
     "binary": (b"\x7fELF\0\0\0\n", "NUL"),
+    "the mark of UTF-8 and nothing else": (b"\xef\xbb\xbf", "no rows"),
+    "the mark of UTF-16 and nothing else": (b"\xff\xfe", "no rows"),
     "a zip that is no workbook": (b"PK\x03\x04 and so on", "workbook cannot be read"),
     "a workbook that was cut off": (xlsx([["reference", "file_type"]])[:-40], "workbook cannot be read"),
     "an old workbook that is none": (b"\xd0\xcf\x11\xe0 and so on", "workbook cannot be read"),
