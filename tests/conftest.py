@@ -26,7 +26,7 @@ from django.utils import translation  # noqa: E402
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
 settings.STATIC_ROOT.mkdir(exist_ok=True)
-if folders.is_prepared():
+if "postgres" in embedded.wanted():
     settings.DATABASES["default"]["TEST"] = {"TEMPLATE": settings.DATABASES["default"]["NAME"]}
 
 
@@ -70,10 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """The processes that run the tests inherit neither folder nor settings of this one, which only hands them out. Where the servers
-    are ours, they begin with the same tables, instead of going through all migrations again and again."""
-    if "postgres" in embedded.wanted():
-        os.environ[folders.PREPARED] = str(folders.prepare())
+    """The processes that run the tests inherit neither folder nor settings of this one, which only hands them out."""
     for name in ("THREESLOT_VAR", "DJANGO_SETTINGS_MODULE"):
         os.environ.pop(name, None)
 
