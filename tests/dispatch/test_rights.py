@@ -18,7 +18,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from dispatch import flow, live
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token, Webhook
 from skills.models import CoverageTarget, LevelChange, Pairing, Worker
 from tests import office as desk
 from tests import visits
@@ -120,8 +120,9 @@ def traces() -> tuple[object, ...]:
     people = Worker.objects.order_by("pk").values_list("password", "language", "is_present")
     imports = Import.objects.order_by("pk").values_list("state", "checks")
     counted = (Event, HelpCall, ShelfPlace, Absence, LevelChange, Pairing, CoverageTarget)
+    hooks = Webhook.objects.order_by("pk").values_list("name", "secret", "state")
     counts = [model.objects.count() for model in counted]
-    return (Token.objects.filter(revoked_at=None).count(), *counts, *people, *imports)
+    return (Token.objects.filter(revoked_at=None).count(), *counts, *people, *imports, *hooks)
 
 
 # --- The table ------------------------------------------------------------------------------------------------------------
