@@ -39,7 +39,7 @@ PAUSES = [
 SPREAD = 0.2  # of a pause, at random on top, so that not all come back at once
 LONGEST_REST = 300  # seconds between two rounds of requests to a receiver that accepts nothing
 CAUTIOUS_AFTER = 3  # rounds without anything accepted; then one request at a time
-GIVEN_UP_AFTER = (20, timedelta(days=3))  # so many rounds, for so long; then it stops until somebody looks
+GIVEN_UP_AFTER = (11, timedelta(days=3))  # rounds, more than one delivery alone has, and for so long; then it stops
 KEPT = timedelta(days=7)  # what was delivered; what is dead stays
 GONE = 410  # "no longer interested"
 AWAY = (429, 502, 503, 504)  # said by or for a receiver that is not there, or has too much to do
@@ -253,25 +253,35 @@ def _keep(pk: int, results: list[tuple[Delivery, Answer]], *, now: datetime) -> 
     webhook = Webhook.objects.select_for_update().filter(pk=pk).first()
     if webhook is None:
         return
+    is_accepted = any(not answer.trouble for _, answer in results)
+    is_given_up = not is_accepted and _is_given_up(webhook, now=now)
     for delivery, answer in results:
-        _keep_one(delivery, answer, now=now)
+        _keep_one(delivery, answer, may_die=not is_given_up, now=now)
     of_events = [answer for delivery, answer in results if delivery.line != Delivery.TRIALS]
     if any(answer.status == GONE for _, answer in results):
         Webhook.objects.filter(pk=pk).update(state=Webhook.State.GONE)
-    elif any(not answer.trouble for _, answer in results):
+    elif is_accepted:
         _keep_accepted(webhook, now=now)
     elif of_events:
-        _keep_failed(webhook, of_events, now=now)
+        _keep_failed(webhook, of_events, is_given_up=is_given_up, now=now)
 
 
-def _keep_one(delivery: Delivery, answer: Answer, *, now: datetime) -> None:
+def _is_given_up(webhook: Webhook, *, now: datetime) -> bool:
+    """Whether it stops when nothing is accepted this time either."""
+    rounds, days = GIVEN_UP_AFTER
+    return webhook.failures + 1 >= rounds and webhook.failing_since is not None and now - webhook.failing_since >= days
+
+
+def _keep_one(delivery: Delivery, answer: Answer, *, may_die: bool, now: datetime) -> None:
+    """What a receiver that is away for too long has not got stays: then the webhook stops, and nothing of it is dead."""
     tries = delivery.tries + 1
     if not answer.trouble:
         state, next_at = State.DELIVERED, None
-    elif delivery.line == Delivery.TRIALS or tries > len(PAUSES):
+    elif delivery.line == Delivery.TRIALS or (may_die and tries > len(PAUSES)):
         state, next_at = State.DEAD, None
     else:
-        state, next_at = State.WAITING, now + PAUSES[tries - 1] * random.uniform(1, 1 + SPREAD)  # noqa: S311
+        pause = PAUSES[min(tries, len(PAUSES)) - 1] * random.uniform(1, 1 + SPREAD)  # noqa: S311
+        state, next_at = State.WAITING, now + pause
     Delivery.objects.filter(pk=delivery.pk, state=State.WAITING).update(
         state=state, tries=tries, tried_at=now, next_at=next_at, trouble=answer.trouble, status=answer.status
     )
@@ -286,14 +296,12 @@ def _keep_accepted(webhook: Webhook, *, now: datetime) -> None:
     Webhook.objects.filter(pk=webhook.pk).update(accepted_at=now, **webhooks.NEW_START)
 
 
-def _keep_failed(webhook: Webhook, answers: Sequence[Answer], *, now: datetime) -> None:
+def _keep_failed(webhook: Webhook, answers: Sequence[Answer], *, is_given_up: bool, now: datetime) -> None:
     """A receiver that accepts nothing is asked ever more rarely, and not at all once it has been so for days."""
-    failures, since = webhook.failures + 1, webhook.failing_since or now
-    rest = max(min(2 ** min(failures - 1, 16), LONGEST_REST), *(answer.retry_after for answer in answers))
-    is_given_up = failures >= GIVEN_UP_AFTER[0] and now - since >= GIVEN_UP_AFTER[1]
+    rest = max(min(2 ** min(webhook.failures, 16), LONGEST_REST), *(answer.retry_after for answer in answers))
     Webhook.objects.filter(pk=webhook.pk).update(
-        failures=failures,
-        failing_since=since,
+        failures=webhook.failures + 1,
+        failing_since=webhook.failing_since or now,
         rests_until=now + timedelta(seconds=rest),
         state=Webhook.State.FAILING if is_given_up and webhook.is_active else webhook.state,
     )

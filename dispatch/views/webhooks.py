@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dispatch import rights, webhooks, zones
 from dispatch.models import Delivery, Event, Webhook
 from dispatch.views.typed import number
-from skills.models import Team, Worker
+from skills.models import Role, Team, Worker
 
 MOST_SHOWN = 50  # of each state
 SOON = timedelta(seconds=10)  # what is due by then is waited for on the page
@@ -194,6 +194,7 @@ def _list(
         "secret": secret,
         "webhooks": list(webhooks.shown_to(person)),
         "person": person,
+        "sees_all": person.has_role(Role.ADMINISTRATOR),
     }
     return _render(request, "webhooks.html", context, status=status)
 

@@ -33,6 +33,7 @@ class Receiver:
     def __init__(self, decide: Callable[[dict[str, Any]], int] = lambda body: 204) -> None:
         self.decide, self.secret = decide, ""
         self.got: list[Got] = []
+        self.arrived = 0  # with those that are held
         self.hold = threading.Event()
         self.hold.set()
         self._port, self._server = 0, None
@@ -63,6 +64,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
             timeout = 20
 
             def do_POST(self) -> None:
@@ -74,8 +76,6 @@ class Receiver:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", "0")
-                if ours._server is None:
-                    self.send_header("Connection", "close")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -85,6 +85,7 @@ class Receiver:
 
     def _take(self, raw: bytes, headers: dict[str, str]) -> Any:
         body = json.loads(raw)
+        self.arrived += 1
         self.hold.wait(20)
         answer = self.decide(body)
         if self.secret:
