@@ -1,4 +1,4 @@
-"""A receiver that is away for a while, and an RQ worker that is killed in the middle of a request: every event arrives at least once, in
+"""A receiver is away for a while, and an RQ worker is killed in the middle of a request: every event arrives at least once, in
 order per file, under the same id."""
 
 from collections import defaultdict

@@ -148,8 +148,16 @@ def test_the_database_refuses_what_is_no_delivery(webhook: Webhook, broken: dict
 
 @pytest.mark.parametrize(
     "broken",
-    [{"kinds": []}, {"teams": []}, {"address": "ftp://hub"}, {"secret": "whsec_x"}, {"old_secret": "x"}, {"failures": 1}, {"state": "x"}],
-)  # fmt: skip
+    [
+        {"kinds": []},
+        {"teams": []},
+        {"address": "ftp://hub"},
+        {"secret": "whsec_x"},
+        {"old_secret": "x"},
+        {"failures": 1},
+        {"state": "x"},
+    ],
+)
 def test_the_database_refuses_what_is_no_webhook(webhook: Webhook, broken: dict[str, object]):
     with pytest.raises(IntegrityError), transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk).update(**broken)

@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,14 @@ from dispatch import networks, sending
 from dispatch.sending import Sender
 from tests.webhooks.receiver import Receiver
 
-Addresses = Callable[..., list[str]]
+INSIDE = [
+    "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1",  # noqa: S104
+    "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.7", "203.0.113.9",
+    "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
+    "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b::8.8.8.8",
+    "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::1", "2002:a00:1::1", "3fff::1", "5f00::1", "fc00::1",
+    "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "no address",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -39,54 +46,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[list[str]]
     return answers
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0.0.0.0",
-        "0.1.2.3",
-        "10.0.0.1",
-        "100.64.0.1",
-        "127.0.0.1",
-        "127.8.8.8",
-        "169.254.169.254",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.0.0.8",
-        "192.0.2.1",
-        "192.88.99.1",
-        "192.168.1.1",
-        "198.18.0.1",
-        "198.51.100.7",
-        "203.0.113.9",
-        "224.0.0.1",
-        "239.255.255.250",
-        "240.0.0.1",
-        "255.255.255.255",
-        "::",
-        "::1",
-        "::7f00:1",
-        "::ffff:127.0.0.1",
-        "::ffff:10.0.0.1",
-        "::ffff:8.8.8.8",
-        "64:ff9b::10.0.0.1",
-        "64:ff9b::8.8.8.8",
-        "64:ff9b:1::1",
-        "100::1",
-        "2001::1",
-        "2001:db8::1",
-        "2002:7f00:1::1",
-        "2002:a00:1::1",
-        "3fff::1",
-        "5f00::1",
-        "fc00::1",
-        "fd00:ec2::254",
-        "fe80::1",
-        "fe80::1%eth0",
-        "fec0::1",
-        "ff02::1",
-        "ff0e::1",
-    ],
-)
+@pytest.mark.parametrize("address", INSIDE)
 def test_what_is_not_public_is_not_reached(address: str):
     assert not networks.may_reach(address)
 
@@ -111,7 +71,7 @@ def test_a_setting_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("X", "10.1.0.0/16, fd00::/8")
     assert env_networks("X") == [ip_network("10.1.0.0/16"), ip_network("fd00::/8")]
     monkeypatch.setenv("X", "10.1.0.1/16")
-    with pytest.raises(ImproperlyConfigured, match="X: .* Write networks like"):
+    with pytest.raises(ImproperlyConfigured, match=r"X: .* Write networks like"):
         env_networks("X")
 
 
@@ -204,10 +164,8 @@ def telling(tell: Callable[[socket.socket], None]) -> Iterator[str]:
         connection, _ = listener.accept()
         with connection:
             connection.recv(10_000)
-            try:
+            with suppress(OSError):
                 tell(connection)
-            except OSError:
-                pass
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -244,7 +202,14 @@ def gibberish(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tell", "trouble"), [(silent, "slow"), (dripping, "slow"), (endless, ""), (gibberish, "unreachable"), (socket.socket.close, "unreachable")]
+    ("tell", "trouble"),
+    [
+        (silent, "slow"),
+        (dripping, "slow"),
+        (endless, ""),
+        (gibberish, "unreachable"),
+        (socket.socket.close, "unreachable"),
+    ],
 )  # fmt: skip
 def test_it_takes_neither_our_time_nor_our_memory(hurried: None, tell: Callable[[socket.socket], None], trouble: str):
     with telling(tell) as address:
@@ -260,7 +225,7 @@ def test_it_takes_neither_our_time_nor_our_memory(hurried: None, tell: Callable[
 def secure(
     tmp_path: Path, settings: Any, names: dict[str, list[list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[int, list[str]]]:
-    """A TLS server on 127.0.0.1 that is hub.example.com, by a certificate that this machine trusts; its port, and names it was asked for."""
+    """A TLS server that is hub.example.com by a certificate that is trusted here; its port, and the names it was asked for."""
     settings.WEBHOOKS_MAY_REACH = [ip_network("127.0.0.0/8")]
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
