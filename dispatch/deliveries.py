@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Least
 from django.utils import timezone
@@ -27,6 +27,7 @@ from django.utils import timezone
 from dispatch import feed, rights, webhooks
 from dispatch.feed import Place, Told
 from dispatch.models import Delivery, Event, Webhook
+from dispatch.outage import is_away
 from dispatch.sending import Answer, Sender, signed
 
 # After each failed try. The example of Standard Webhooks 1.0.0, "Deliverability and reliability": three days, growing.
@@ -52,7 +53,7 @@ PAGE = 100  # events read on at a time
 LOOK_EVERY = 0.25  # seconds
 FOLLOW_SECONDS = 3.0  # how long one job looks: longer than the schedule's interval, so that the next one waits already
 LONGEST_SECONDS = 20.0  # a job that a slow receiver holds up goes on for the others so long
-JOB_SECONDS = 90
+JOB_SECONDS = 60
 
 State, Trouble = Delivery.State, Delivery.Trouble
 
@@ -74,14 +75,16 @@ WHERE EXISTS (SELECT FROM ({HEADS}) head WHERE head.next_at <= %(now)s AND head.
                 SELECT FROM dispatch_event e WHERE (e.transaction, e.id) > (w.at_transaction, w.at_event)
                 AND e.transaction < (SELECT bound FROM horizon)
             )
-            AND (SELECT count(*) FROM dispatch_delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting') < {MOST_WAITING}
+            AND (SELECT count(*) FROM dispatch_delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting') < %(most)s
         )
     ))
 ORDER BY w.accepted_at NULLS FIRST, w.id
 """
 ANY = """
 SELECT EXISTS (SELECT FROM dispatch_webhook WHERE state = 'active')
-    OR EXISTS (SELECT FROM dispatch_delivery WHERE line = 0 AND state = 'waiting')
+    OR EXISTS (
+        SELECT FROM dispatch_webhook w, dispatch_delivery d WHERE d.webhook_id = w.id AND d.line = 0 AND d.state = 'waiting'
+    )
 """
 DUE_HEADS = f"""
 SELECT head.id FROM dispatch_webhook w, LATERAL ({HEADS}) head
@@ -101,33 +104,48 @@ GIVE_LOCK = f"SELECT pg_advisory_unlock({LOCK}, %(webhook)s)"
 def deliver() -> None:
     """Look for a few seconds what is due, and serve several webhooks at a time. The schedule runs it all the time; twice at once is
     harmless. A slow receiver holds up nobody else's webhook."""
-    if not _rows(ANY)[0][0]:
-        return
-    began, busy = time.monotonic(), dict[int, Future[None]]()
+    try:
+        if _rows(ANY)[0][0]:
+            _follow()
+    except DatabaseError as fault:
+        if not is_away(fault):
+            raise
+        logger.warning("Webhooks wait for PostgreSQL: %s", fault)
+
+
+def _follow() -> None:
+    began, busy, failed = time.monotonic(), dict[int, Future[bool]](), set[int]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while (age := time.monotonic() - began) < FOLLOW_SECONDS or busy:
             is_held_up = FOLLOW_SECONDS + 1 < age < LONGEST_SECONDS
             if age < FOLLOW_SECONDS or is_held_up:
                 until = began + FOLLOW_SECONDS if age < FOLLOW_SECONDS else time.monotonic() + 1
                 for pk in _due(now=timezone.now()):
-                    if pk not in busy and len(busy) < AT_ONCE:
+                    if pk not in busy and pk not in failed and len(busy) < AT_ONCE:
                         busy[pk] = pool.submit(_serve_beside, pk, until)
             time.sleep(LOOK_EVERY) if not busy else wait(busy.values(), LOOK_EVERY)
+            failed |= {pk for pk, future in busy.items() if future.done() and not future.result()}
             busy = {pk: future for pk, future in busy.items() if not future.done()}
 
 
 def _due(*, now: datetime) -> list[int]:
-    return [pk for (pk,) in _rows(DUE, now=now)]
+    return [pk for (pk,) in _rows(DUE, now=now, most=MOST_WAITING)]
 
 
-def _serve_beside(pk: int, until: float) -> None:
-    """On a thread, with a connection of its own."""
+def _serve_beside(pk: int, until: float) -> bool:
+    """On a thread, with a connection of its own. False when something went wrong here; the next job tries again."""
     try:
         serve(pk, until=until)
+    except DatabaseError as fault:
+        if not is_away(fault):
+            logger.exception("Webhook %s is not served", pk)
+        return False
     except Exception:
-        logger.exception("Webhook %s is tried again", pk)
+        logger.exception("Webhook %s is not served", pk)
+        return False
     finally:
         connection.close()
+    return True
 
 
 def serve(pk: int, *, until: float) -> None:

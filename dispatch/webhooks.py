@@ -163,7 +163,9 @@ def replay(webhook: Webhook, *, delivery: int | None = None, now: datetime) -> i
 
 
 def send_trial(webhook: Webhook, *, now: datetime) -> None:
-    """A message about nothing, sent once and soon, even while it is paused."""
+    """A message about nothing, sent once and soon, even while it is paused; another one only after that."""
+    if _waiting(webhook).filter(line=Delivery.TRIALS).exists():
+        return
     Delivery.objects.create(
         webhook=webhook, line=Delivery.TRIALS, body=TRIAL % now.isoformat(), made_at=now, next_at=now
     )
