@@ -104,7 +104,9 @@ def shown_to(person: Worker) -> QuerySet[Webhook]:
 
 def _number(state: str) -> Coalesce:
     """Of a webhook's deliveries in this state, without a look at the many that are delivered."""
-    of_state = Delivery.objects.filter(webhook=OuterRef("pk"), state=state).order_by().values("webhook")
+    of_state = (
+        Delivery.objects.filter(webhook=OuterRef("pk"), state=state, event__isnull=False).order_by().values("webhook")
+    )
     return Coalesce(Subquery(of_state.annotate(number=Count("pk")).values("number")), 0)
 
 
@@ -163,9 +165,8 @@ def replay(webhook: Webhook, *, delivery: int | None = None, now: datetime) -> i
 
 
 def send_trial(webhook: Webhook, *, now: datetime) -> None:
-    """A message about nothing, sent once and soon, even while it is paused; another one only after that."""
-    if _waiting(webhook).filter(line=Delivery.TRIALS).exists():
-        return
+    """A message about nothing, sent once and soon, even while it is paused. It takes the place of the one before."""
+    Delivery.objects.filter(webhook=webhook, line=Delivery.TRIALS).delete()
     Delivery.objects.create(
         webhook=webhook, line=Delivery.TRIALS, body=TRIAL % now.isoformat(), made_at=now, next_at=now
     )

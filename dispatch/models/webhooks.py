@@ -127,7 +127,8 @@ class Delivery(models.Model):
                 include=["next_at"],
             ),
             models.Index(fields=["webhook", "state", "id"], name="deliveries_by_state"),
-            models.Index(fields=["made_at"], name="deliveries_to_forget", condition=Q(state="delivered") | Q(line=0)),
+            models.Index(fields=["made_at"], name="deliveries_to_forget", condition=Q(state="delivered")),
+            models.Index(fields=["webhook"], name="trials", condition=Q(line=0)),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -229,22 +229,20 @@ def _choices(owner: Worker) -> dict[str, object]:
 
 def _deliveries(webhook: Webhook) -> dict[str, object]:
     now = timezone.now()
-    own = webhook.deliveries.select_related("webhook")
+    trial = webhook.deliveries.filter(line=Delivery.TRIALS).last()
+    own = webhook.deliveries.select_related("webhook").exclude(line=Delivery.TRIALS)
     waiting = list(own.filter(state=State.WAITING).order_by("pk")[:MOST_SHOWN])
     rest = webhook.rests_until if webhook.is_active else None
     is_soon = rest is None or rest <= now + SOON
-    is_watched = any(
-        each.next_at <= now + SOON and (each.line == Delivery.TRIALS or (webhook.is_active and is_soon))
-        for each in waiting
-        if each.next_at
-    )
+    is_due = webhook.is_active and is_soon and any(each.next_at <= now + SOON for each in waiting if each.next_at)
     return {
         "webhook": webhook,
+        "trial": trial,
         "waiting": waiting,
         "dead": list(own.filter(state=State.DEAD).order_by("-pk")[:MOST_SHOWN]),
         "delivered": list(own.filter(state=State.DELIVERED).order_by("-pk")[:MOST_SHOWN]),
         "rests": rest if rest and rest > now else None,
-        "is_watched": is_watched,
+        "is_watched": is_due or (trial is not None and trial.state == State.WAITING),
     }
 
 

@@ -212,7 +212,7 @@ def test_after_three_days_of_nothing_it_stops_until_somebody_lets_it_go_on(
         serve(webhook)
         if not webhook.is_active:
             break
-        clock.shift(timedelta(hours=1))
+        clock.shift(timedelta(hours=4))
     assert webhook.state == "failing"
     assert list(webhook.deliveries.values_list("state", "trouble")) == [("waiting", "unreachable")] * 3
     office.log(claim, 2)
