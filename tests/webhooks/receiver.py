@@ -69,6 +69,9 @@ class Receiver:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
+                if ours._server is None:  # stopped, with this connection still open
+                    self.close_connection = True
+                    return
                 status, headers = ours._take(raw, dict(self.headers)), {}
                 if isinstance(status, tuple):
                     status, headers = status
