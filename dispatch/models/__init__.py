@@ -36,6 +36,7 @@ from dispatch.models.terms import (
     new_secret,
 )
 from dispatch.models.tokens import Scope, Token
+from dispatch.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "EARLIEST_RECEIPT",
@@ -54,6 +55,7 @@ __all__ = [
     "CalendarVersion",
     "ChecklistItem",
     "Customer",
+    "Delivery",
     "Event",
     "File",
     "FileText",
@@ -76,6 +78,7 @@ __all__ = [
     "Tally",
     "Token",
     "Turn",
+    "Webhook",
     "WorkCalendar",
     "new_secret",
 ]
