@@ -211,6 +211,7 @@ def new_office() -> Office:
         {
             "/files/covers/": {"reference": arguments["reference"]},
             "/search/": {"q": "quay"},
+            "/export/files/": {"team": team.slug},
             "/lend/": {"to": other.slug, "worker": ada.username},
             "/lend/effect/": {"to": other.slug, "worker": ada.username},
         },

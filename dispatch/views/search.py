@@ -54,6 +54,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "found": found,
         "sure": [row for row in found.rows if not row.is_guess],
         "guesses": [row for row in found.rows if row.is_guess],
+        "export": f"{reverse('export_files')}?{request.GET.urlencode()}",
     }
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "dispatch/_found.html", context)
