@@ -320,7 +320,7 @@ def _files(waiting: File, team: Team) -> list[Sight]:
         Sight("search-similar", "leader", f"/search/?q={waiting.reference[:-1]}x"),
         Sight("search-nothing", "leader", "/search/?q=zzzzqqqq"),
         Sight("export", "leader", f"/export/?team={team.slug}"),
-        Sight("export-of-few", "leader", "/export/?team=calm-desk"),
+        Sight("export-of-few", "leader", "/export/?team=calm-desk-two"),
         Sight("export-refused", "leader", f"/export/{team.slug}/events/?from=2026-03-05&to=2026-03-01", 422),
         Sight("covers", "assistant", f"/files/covers/?reference={waiting.reference}&reference={done.reference}"),
         Sight("covers-labels", "assistant", f"/files/covers/?reference={waiting.reference}&as=label"),
