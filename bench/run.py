@@ -22,7 +22,21 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, rows, taken_away, tour  # noqa: E402
+from bench import (  # noqa: E402
+    RESULTS,
+    arrivals,
+    engine,
+    floor,
+    hammer,
+    history,
+    lookups,
+    office,
+    pages,
+    places,
+    rows,
+    taken_away,
+    tour,
+)
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
 from dispatch import boards, ledger, tokens  # noqa: E402
 from dispatch.models import Scope  # noqa: E402

@@ -36,6 +36,7 @@ TOLD_OF_FEW = (
     Event.Kind.WITHDRAWN,
     Event.Kind.ATTACHED,
     Event.Kind.DETACHED,
+    Event.Kind.MAILED,
 )
 
 FILES = """

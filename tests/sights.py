@@ -13,7 +13,20 @@ from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
 from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf
-from dispatch.models import Absence, File, HelpCall, Import, Notice, OfficeWall, Queue, Slot, State
+from dispatch.models import (
+    Absence,
+    File,
+    HelpCall,
+    Import,
+    Mail,
+    Mailbox,
+    MailRule,
+    Notice,
+    OfficeWall,
+    Queue,
+    Slot,
+    State,
+)
 from skills.models import Role, Skill, Team, Worker
 from tests import office, outages
 from tests.servers import Run
@@ -122,8 +135,43 @@ def furnish(run: Run) -> list[Sight]:
         Sight("admin-file-type", "admin", f"/admin/dispatch/filetype/{kind.pk}/change/"),
         Sight("admin-team", "admin", f"/admin/skills/team/{team.pk}/change/"),
         Sight("admin-calendar", "admin", f"/admin/dispatch/workcalendar/{team.queue.calendar_id}/change/"),
+        Sight("admin-mailbox", "admin", f"/admin/dispatch/mailbox/{_mail(team)}/change/"),
+        Sight("admin-mailboxes", "admin", "/admin/dispatch/mailbox/"),
+        Sight("admin-mail", "admin", "/admin/dispatch/mail/"),
         Sight("admin-person", "admin", f"/admin/skills/worker/{worker.pk}/change/"),
     ]
+
+
+def _mail(team: Team) -> int:
+    """A mailbox that cannot be read just now, with a rule, and a mail that no rule fitted."""
+    box = Mailbox.objects.create(
+        name="Claims",
+        kind="imap",
+        host="mail.example",
+        username="claims",
+        password_variable="MAIL_PASSWORD_CLAIMS",
+        worker=Worker.objects.get(username="assistant"),
+        problem="There is no password: the variable MAIL_PASSWORD_CLAIMS is not set where mail is read.",
+    )
+    MailRule.objects.create(mailbox=box, recipient="claims@*", reference="IS-#", file_type=team.file_types.all()[0])
+    told = {
+        "subject": "Water in the cellar, second reminder",
+        "sender": "ben@pool.example",
+        "reason": "No rule fits it.",
+    }
+    now = timezone.now()
+    Mail.objects.create(
+        mailbox=box,
+        key="1",
+        digest="1",
+        arrived_at=now,
+        seen_at=now,
+        tried_at=now,
+        state="waiting",
+        content=b"",
+        **told,
+    )
+    return box.pk
 
 
 def _in_hand(worker: Worker) -> None:

@@ -16,7 +16,19 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from dispatch import absences, andon, attachments, flow, importing, levels, loans, notices, pairings, shelf, tokens
-from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
+from dispatch.models import (
+    Customer,
+    Event,
+    File,
+    FileType,
+    HelpCall,
+    LedgerRun,
+    Mail,
+    Mailbox,
+    Queue,
+    ShelfPlace,
+    Slot,
+)
 from skills.models import Level, Role, Team, Worker
 from tests import office
 from tests.office import NOW
@@ -130,6 +142,7 @@ def new_office() -> Office:
     )
     asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
+    _mail(people[ASSISTANT])
     made = {
         role: tokens.make(person, name="the broker", scopes=["read"], days=9, by=person, now=NOW)[0].pk
         for role, person in people.items()
@@ -306,6 +319,18 @@ def _ask(team: Team, *, by: Worker) -> int:
 def _import(by: Worker) -> int:
     table = f"reference,file type\n{by.username}-2,Claim\n{by.username}-3,Nothing\n"
     return importing.upload(table.encode(), name="files.csv", team=None, by=by, now=NOW).pk
+
+
+def _mail(by: Worker) -> None:
+    """One that waits to be looked at."""
+    box = Mailbox.objects.create(name="Claims", kind="maildir", path="claims", worker=by)
+    what = {
+        "subject": "Water damage",
+        "reason": "No rule fits it.",
+        "state": Mail.State.WAITING,
+        "content": b"Subject: x",
+    }
+    Mail.objects.create(mailbox=box, key="<1@x>", digest="1", arrived_at=NOW, seen_at=NOW, tried_at=NOW, **what)
 
 
 def _event(kind: str, by: Worker, file: File | None = None) -> int:

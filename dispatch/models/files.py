@@ -267,6 +267,7 @@ class Event(models.Model):
         REPROMISED = "repromised", _("promised anew")
         ATTACHED = "attached", _("attachment added")
         DETACHED = "detached", _("attachment removed")
+        MAILED = "mailed", _("mail came in")
         PLANNED = "planned", _("absence planned")
         CANCELLED = "cancelled", _("absence removed")
         ASKED = "asked", _("loan asked for")
