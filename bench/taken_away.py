@@ -1,5 +1,5 @@
-"""Exports: rows a second of every file that waits as CSV, held against COPY of the same rows out of their table, and what it takes in
-memory; and of a workbook, which is drawn cell by cell."""
+"""Exports: rows a second of every file that waits as CSV, held against COPY of the same rows out of their table, and what it
+takes in memory; and of a workbook, which is drawn cell by cell."""
 
 import io
 import resource

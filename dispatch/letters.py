@@ -13,6 +13,10 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 MOST_PARTS = 500
+MOST_WORK = (
+    20_000_000  # lines, times how deep they may be nested: the parser passes each line through all that is around it
+)
+NESTS = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
 LONGEST_KEY, LONGEST_ADDRESS, LONGEST_SUBJECT = 255, 254, 200
 RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 NO_NAME = "document"
@@ -45,6 +49,8 @@ class Letter:
 def read(raw: bytes) -> Letter:
     """Never raises for what is in a mail."""
     digest = _digest(_body(raw))
+    if raw.count(b"\n") * (1 + len(NESTS.findall(raw))) > MOST_WORK:
+        return Letter(_digest(raw), digest, problem=_("It is nested so deep that it cannot be read."))
     try:
         message = email.message_from_bytes(raw, policy=email.policy.default)
         key = _key(message, raw)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer, IMAPService, ProxyProtocolReader
+from pysasl.hashing import Cleartext
 
 USER, PASSWORD = "robot", "open sesame"
 
@@ -22,7 +23,7 @@ class Server:
     loop: "asyncio.AbstractEventLoop | None" = None
 
     async def run(self) -> None:
-        backend, config = await DictBackend.init(_arguments())
+        backend, config = await DictBackend.init(_arguments(), hash_context=Cleartext())
         config.apply_context()
         answer = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(backend.login, config))
         server = await asyncio.start_server(answer, host="127.0.0.1", port=0)

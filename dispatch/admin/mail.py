@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import CharField, Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +29,10 @@ class MailboxForm(forms.ModelForm):
 class RuleInline(admin.TabularInline):
     model = MailRule
     extra = 1
-    verbose_name_plural = _("Rules: the first that fits decides")
+    verbose_name_plural = _(
+        "Rules: the first that fits decides. * is anything; in references # is digits and @ letters."
+    )
+    formfield_overrides = {CharField: {"widget": forms.TextInput(attrs={"size": 22})}}
 
 
 class SenderInline(admin.TabularInline):

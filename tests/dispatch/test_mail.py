@@ -318,8 +318,8 @@ BROKEN = {
     "an address that is none": b"From: <<<>>@@[\nTo: :;,,@\nSubject: x\n\nx",
     "a boundary that never comes": b"Content-Type: multipart/mixed; boundary=b\nSubject: x\n\n--b\n\nx",
     "base64 that is none": b'Subject: x\nContent-Type: application/pdf; name="a.pdf"\nContent-Transfer-Encoding: base64\n\n%%%',
-    "a name that is none": b"Content-Type: application/pdf; name*=utf-8''%ff%00\nContent-Disposition: attachment; filename*0*=x''%\n\nx",
-    "a nest": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(3000)),
+    "a name that is none": b"Content-Disposition: attachment; filename*0*=x''%\nContent-Type: image/png; name*=utf-8''%ff%00\n\nx",
+    "a nest": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(5000)),
     "a mail in a mail": b"Subject: x\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nAAAA",
     "a header without an end": b"Subject: " + b"x" * 200_000,
 }
