@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(editable=False, max_length=255)),
                 ('digest', models.CharField(editable=False, max_length=64)),
-                ('sender', models.CharField(blank=True, max_length=254, verbose_name='from')),
+                ('sender', models.CharField(blank=True, max_length=254, verbose_name='sender')),
                 ('subject', models.CharField(blank=True, max_length=200, verbose_name='subject')),
                 ('arrived_at', models.DateTimeField(verbose_name='came in')),
                 ('seen_at', models.DateTimeField(verbose_name='seen')),

@@ -146,7 +146,7 @@ class Mail(models.Model):
     mailbox = models.ForeignKey(Mailbox, verbose_name=_("mailbox"), on_delete=models.PROTECT, related_name="mails")
     key = models.CharField(max_length=255, editable=False)  # the Message-ID, or a digest where there is none
     digest = models.CharField(max_length=64, editable=False)  # of what follows the header
-    sender = models.CharField(_("from"), max_length=254, blank=True)
+    sender = models.CharField(_("sender"), max_length=254, blank=True)
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     arrived_at = models.DateTimeField(_("came in"))
     seen_at = models.DateTimeField(_("seen"))
