@@ -98,23 +98,17 @@ EVENT_COLUMNS = (
 # Counts are the tallies'. What was done by its promise, and what was withdrawn, the events of those days say: an event that was
 # undone since is no file's last one, and a file that came back from withdrawn takes one away.
 FIGURES = """
-WITH day AS (
-    SELECT * FROM unnest(%(numbers)s::int[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[]) AS day(number, since, until)
-), counted AS (
-    SELECT day.number, t.kind, sum(t.count) AS count FROM day JOIN dispatch_tally t
-        ON t.team_id = %(team)s AND t.kind <> 'waiting' AND t.quarter_at >= day.since AND t.quarter_at < day.until
-    GROUP BY 1, 2
-    UNION ALL
-    SELECT day.number, ended.kind, sum(ended.count) FROM day JOIN (
-        SELECT e.at, 'withdrawn' AS kind, (e.to_state = 'withdrawn')::int - (e.from_state = 'withdrawn')::int AS count
-        FROM dispatch_event e WHERE e.team_id = %(team)s AND e.at >= %(since)s AND 'withdrawn' IN (e.from_state, e.to_state)
-        UNION ALL
-        SELECT e.at, 'kept', 1 FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id
-        WHERE e.team_id = %(team)s AND e.at >= %(since)s AND e.kind = 'done' AND f.state = 'done' AND f.done_at = e.at
-            AND f.done_at <= f.due_at
-    ) ended ON ended.at >= day.since AND ended.at < day.until GROUP BY 1, 2
-)
-SELECT number, kind, count FROM counted
+SELECT width_bucket(quarter_at, %(sinces)s::timestamptz[]) - 1 AS day, kind, sum(count) FROM dispatch_tally
+WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right', 'hard', 'empty', 'late') AND quarter_at >= %(since)s GROUP BY 1, 2
+UNION ALL
+SELECT width_bucket(at, %(sinces)s::timestamptz[]) - 1, 'withdrawn',
+    sum((to_state = 'withdrawn')::int - (from_state = 'withdrawn')::int) FROM dispatch_event
+WHERE team_id = %(team)s AND at >= %(since)s AND 'withdrawn' IN (from_state, to_state) GROUP BY 1
+UNION ALL
+SELECT width_bucket(e.at, %(sinces)s::timestamptz[]) - 1, 'kept', count(*)
+FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id
+WHERE e.team_id = %(team)s AND e.at >= %(since)s AND e.kind = 'done' AND f.state = 'done' AND f.done_at = e.at
+    AND f.done_at <= f.due_at GROUP BY 1
 UNION ALL
 SELECT -1, 'open', (SELECT coalesce(sum(count), 0) FROM dispatch_tally WHERE team_id = %(team)s AND kind = 'waiting')
     + (SELECT count(*) FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id WHERE f.team_id = %(team)s)
@@ -248,16 +242,8 @@ def figures(queue: Queue, *, first: date, last: date, now: datetime) -> list[Row
     """
     calendar = queue.calendar.hours()
     days = [first + ONE_DAY * number for number in range((calendar.local_day(now) - first).days + 1)]
-    found = moves.rows(
-        FIGURES,
-        {
-            "team": queue.team_id,
-            "numbers": list(range(len(days))),
-            "sinces": [midnight(day, calendar) for day in days],
-            "untils": [midnight(day + ONE_DAY, calendar) for day in days],
-            "since": midnight(first, calendar),
-        },
-    )
+    sinces = [midnight(day, calendar) for day in days]
+    found = moves.rows(FIGURES, {"team": queue.team_id, "sinces": sinces, "since": sinces[0]}) if days else []
     counts = {(number, kind): int(count) for number, kind, count in found}
     is_of_few = queue.team_id in _of_few()
 

@@ -7,6 +7,7 @@ content and the reason, for a rule that fits it or for somebody who looks.
 
 import logging
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from django.db.models.functions import Lower
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rq.timeouts import BaseTimeoutException
 
 from dispatch import agreements, attachments, flow, letters, mailboxes, moves, rights
 from dispatch.acts import Overtaken, act
@@ -31,6 +33,7 @@ from skills.models import Worker
 
 GENERATED = "MAIL-"  # what references begin with where the subject holds none
 LONGEST_CAUSE, LONGEST_REASON = 300, 500
+LONGEST_LOOK = 120  # seconds into one mailbox; the next look goes on
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +77,16 @@ def read_all() -> None:
 
 
 def read(mailbox: Mailbox, *, dry_run: bool = False) -> Outcome:
-    """Open what has come in, and try again what waits since before its rules were changed. Nothing is raised for one mail or for a
-    server that cannot be reached; a dry run tells what would be done."""
-    outcome = Outcome()
+    """Open what has come in, for two minutes at most, and try again what waits since before its rules were changed. Nothing is raised
+    for one mail or for a server that cannot be reached; a dry run tells what would be done."""
+    outcome, until = Outcome(), time.monotonic() + LONGEST_LOOK
     try:
         with mailboxes.arrivals(mailbox) as arrived:
             for each in arrived:
                 mail = _plan_in_words(mailbox, each) if dry_run else _take(mailbox, each, now=timezone.now())
                 _count(outcome, mail)
+                if time.monotonic() > until:
+                    break
         if not dry_run:
             _try_again_what_may_fit(mailbox, outcome)
     except Unreachable as why:
@@ -169,6 +174,8 @@ def _reason(error: Exception) -> str:
     where it is."""
     if isinstance(error, flow.Refused):
         return str(error)[:LONGEST_REASON]
+    if isinstance(error, BaseTimeoutException):
+        raise error
     if isinstance(error, (Error, Overtaken, OSError)) and not isinstance(error, (DataError, IntegrityError)):
         raise error
     logger.error("A mail could not be opened", exc_info=error)
@@ -185,7 +192,7 @@ def _open_new(mail: Mail, letter: Letter, content: bytes, *, now: datetime) -> N
 @act
 def try_again(mail: Mail, *, now: datetime) -> Mail:
     """What waits is opened by the rules of now, or goes on waiting with another reason."""
-    found = Mail.objects.select_for_update().select_related("mailbox__worker").get(pk=mail.pk)
+    found = Mail.objects.select_for_update(of=("self",)).select_related("mailbox__worker").get(pk=mail.pk)
     if found.state != Mail.State.WAITING or found.content is None:
         return found
     content = bytes(found.content)
