@@ -77,8 +77,8 @@ def read_all() -> None:
 
 
 def read(mailbox: Mailbox, *, dry_run: bool = False) -> Outcome:
-    """Open what has come in, for two minutes at most, and try again what waits since before its rules were changed. Nothing is raised
-    for one mail or for a server that cannot be reached; a dry run tells what would be done."""
+    """Open what has come in, for two minutes at most, and try again what waits since before its rules were changed. Nothing is
+    raised for one mail or for a server that cannot be reached; a dry run tells what would be done."""
     outcome, until = Outcome(), time.monotonic() + LONGEST_LOOK
     try:
         with mailboxes.arrivals(mailbox) as arrived:

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from dispatch import mail, rights
 from dispatch.admin.keeping import kept_by, person
+from dispatch.admin_forms import NamedRows
 from dispatch.models import Mail, Mailbox, MailRule, MailSender
 from skills.models import Role, Worker
 
@@ -28,6 +29,7 @@ class MailboxForm(forms.ModelForm):
 
 class RuleInline(admin.TabularInline):
     model = MailRule
+    formset = NamedRows
     extra = 1
     verbose_name_plural = _(
         "Rules: the first that fits decides. * is anything; in references # is digits and @ letters."
@@ -39,6 +41,7 @@ class SenderInline(admin.TabularInline):
     """Of a customer."""
 
     model = MailSender
+    formset = NamedRows
     extra = 1
 
 
