@@ -9,14 +9,15 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import translate
 from functools import lru_cache
 
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
-from django.db import DataError, Error, IntegrityError
+from django.db import DataError, Error, IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Lower
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -66,13 +67,14 @@ class Outcome:
     opened: int = 0
     waiting: int = 0
     left: int = 0
-    told: tuple[str, ...] = ()
+    told: list[str] = field(default_factory=list)
     problem: str = ""
 
 
 def read_all() -> None:
-    """Look into every mailbox; the schedule does so every minute."""
-    for mailbox in Mailbox.objects.filter(is_active=True).select_related("worker"):
+    """Look into every mailbox, the one that waits longest first; the schedule does so every minute."""
+    longest_ago = F("read_at").asc(nulls_first=True)
+    for mailbox in Mailbox.objects.filter(is_active=True).select_related("worker").order_by(longest_ago, "pk"):
         read(mailbox)
 
 
@@ -103,7 +105,7 @@ def _count(outcome: Outcome, mail: Mail) -> None:
     outcome.waiting += mail.state == Mail.State.WAITING
     outcome.left += mail.state == Mail.State.LEFT
     became = mail.file.reference if mail.file else mail.reason
-    outcome.told = (*outcome.told, f"{mail.subject or mail.key}: {became}")
+    outcome.told.append(f"{mail.subject or mail.key}: {became}")
 
 
 # --- One mail ---------------------------------------------------------------------------------------------------------------
@@ -152,21 +154,24 @@ def _open_or_keep(mail: Mail, letter: Letter, arrived: Arrived, *, now: datetime
             raise NotOpened(_("It has %(size)s; at most %(most)s are read. It stays in its mailbox.") % told)
         _open_new(mail, letter, arrived.content, now=now)
     except Exception as error:
-        if seen := _seen_meanwhile(mail, error):
-            return seen
-        mail.state = Mail.State.LEFT if isinstance(error, Left) else Mail.State.WAITING
-        mail.reason, mail.file = _reason(error), None
-        mail.content = arrived.content if mail.state == Mail.State.WAITING and not arrived.is_too_large else None
-        mail.pk = None
-        mail.save(force_insert=True)
+        return _keep(mail, arrived, why=error)
     return mail
 
 
-def _seen_meanwhile(mail: Mail, error: Exception) -> Mail | None:
-    """Somebody else reads the same mailbox at the same time."""
-    if not isinstance(error, IntegrityError):
-        return None
-    return Mail.objects.filter(mailbox=mail.mailbox, key=mail.key).first()
+def _keep(mail: Mail, arrived: Arrived, *, why: Exception) -> Mail:
+    """With its content, for who looks or for a rule that fits; or what became of it where somebody else reads at the same time."""
+    seen = Mail.objects.filter(mailbox=mail.mailbox, key=mail.key).first()
+    if seen is not None:
+        return seen
+    mail.pk, mail.file, mail.reason = None, None, _reason(why)
+    mail.state = Mail.State.LEFT if isinstance(why, Left) else Mail.State.WAITING
+    mail.content = arrived.content if mail.state == Mail.State.WAITING and not arrived.is_too_large else None
+    try:
+        with transaction.atomic():
+            mail.save(force_insert=True)
+    except IntegrityError:
+        return Mail.objects.get(mailbox=mail.mailbox, key=mail.key)
+    return mail
 
 
 def _reason(error: Exception) -> str:
@@ -318,11 +323,12 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _reference(pattern: str, subject: str) -> str:
-    """What in the subject looks like it and can be a reference; else nothing."""
+    """What in the subject looks like it and can be a reference; else nothing. A run is taken whole, so nothing is tried twice."""
     if not pattern:
         return ""
-    runs = {"#": r"[0-9]{1,20}", "@": r"[^\W\d_]{1,20}"}
-    wanted = "".join(runs.get(each) or re.escape(each) for each in pattern)
+    runs = {"#": r"[0-9]{1,20}+", "@": r"[^\W\d_]{1,20}+"}
+    once = re.sub(r"([#@])\1+", r"\1", pattern)
+    wanted = "".join(runs.get(each) or re.escape(each) for each in once)
     found = re.search(rf"(?<!\w){wanted}(?!\w)", subject, re.IGNORECASE)
     try:
         return read_reference(found[0]) if found else ""
