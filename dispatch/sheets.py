@@ -5,10 +5,10 @@ Instants are ISO 8601 with their offset in CSV. A workbook knows no zones: there
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import xlsxwriter
 from django.utils.translation import get_language
@@ -23,7 +23,7 @@ ROWS_A_CHUNK = 1_000
 MOST_ROWS = 1_048_576  # of a sheet of Excel, with its header
 # A spreadsheet takes a cell that begins so for a formula, and reckons, or worse; with an apostrophe before it, it is text. The wide
 # ones are read like the others where people write with them.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 SEMICOLONS = ("fr",)  # languages whose Excel writes decimals with a comma, and so takes semicolons between cells
 MEASURED = 100  # rows by which columns get their width
 WIDTHS = (8, 60)  # characters
@@ -44,7 +44,7 @@ def as_csv(rows: Iterable[Row], *, delimiter: str = ",") -> Iterator[bytes]:
     while some := list(islice(rest, ROWS_A_CHUNK)):
         text = io.StringIO()
         text.write(mark)
-        csv.writer(text, delimiter=delimiter).writerows([_written(cell) for cell in row] for row in some)
+        csv.writer(text, delimiter=delimiter).writerows([WRITTEN[type(cell)](cell) for cell in row] for row in some)
         yield text.getvalue().encode()
         mark = ""
 
@@ -70,21 +70,18 @@ def as_xlsx(rows: Iterable[Row], *, to: BinaryIO, frozen: int = 1) -> None:
 
 
 def harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text[:1] in FORMULA else text
 
 
-def _written(cell: Cell) -> str | int:
-    match cell:
-        case str():
-            return harmless(cell)
-        case None:
-            return ""
-        case bool():
-            return "true" if cell else "false"
-        case int():
-            return cell
-        case _:
-            return cell.isoformat()
+# How a cell is written in CSV, by its type: this is done fifteen million times for a million files.
+WRITTEN: dict[type, Callable[[Any], str | int]] = {
+    str: harmless,
+    int: int,
+    bool: lambda is_so: "true" if is_so else "false",
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    type(None): lambda _nothing: "",
+}
 
 
 def _put(sheet: Worksheet, number: int, place: int, cell: Cell, form: object) -> None:
