@@ -186,6 +186,10 @@ ATTACHMENTS_DIR = env_text("ATTACHMENTS_DIR", str(VAR / "attachments"))
 ATTACHMENT_MAX_BYTES = int(env_text("ATTACHMENT_MAX_MB", "20")) * 1024 * 1024
 ATTACHMENTS_A_FILE = 50
 
+# Mail that opens files: the folder below which maildirs lie, and how large a mail may be.
+MAIL_DIR = env_text("MAIL_DIR", str(VAR / "mail"))
+MAIL_MAX_BYTES = int(env_text("MAIL_MAX_MB", "40")) * 1024 * 1024
+
 # The API: so many calls a minute with one token.
 API_CALLS_A_MINUTE = int(env_text("API_CALLS_A_MINUTE", "6000"))
 

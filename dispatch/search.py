@@ -6,7 +6,6 @@ something says so. Nobody's name is looked for or filtered by: this finds files,
 says with whom it is, as boards do.
 """
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,14 +15,13 @@ from django.db import OperationalError, transaction
 from psycopg2.errors import QueryCanceled
 
 from dispatch import moves
+from dispatch.asked import Asked, every, filters, is_long, values
 from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, State
 from dispatch.prepared import Statement
 from skills.models import short_name
 
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
-LONGEST = 100  # characters that are looked for
-MOST_WORDS = 6
 MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
 NEWEST = 3_000  # files that are looked through for any words
 MATCHES = 3_000  # taken from an index of words
@@ -148,34 +146,6 @@ WHERE f.id = ANY(%(files)s::bigint[])
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is looked for. Ids, and instants from (inclusive) and to (exclusive); what is None is not filtered by."""
-
-    text: str = ""
-    state: str | None = None
-    team_id: int | None = None
-    file_type_id: int | None = None
-    due_from: datetime | None = None
-    due_before: datetime | None = None
-    only_open: bool = False
-
-    @property
-    def is_filtered(self) -> bool:
-        return any((self.state, self.team_id, self.file_type_id, self.due_from, self.due_before, self.only_open))
-
-    @property
-    def words(self) -> list[str]:
-        """None of them when none is long enough for an index of words."""
-        words = self.text.split()[:MOST_WORDS]
-        return words if any(_is_long(word) for word in words) else []
-
-    @property
-    def needs_words(self) -> bool:
-        """What has ended is found by words alone: there are too many to list."""
-        return not self.text and self.state in (State.DONE, State.WITHDRAWN)
-
-
-@dataclass(frozen=True)
 class Row:
     """A file that was found, instants in the zone of its team. `said` is what was written about it, where that was found."""
 
@@ -272,36 +242,36 @@ def _haul(asked: Asked) -> _Haul:
 
 def _as_typed(asked: Asked) -> str:
     if not asked.words:
-        return BEST.format(before=NAMED, branches=BY_REFERENCE, filters=_filters(asked))
-    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+        return BEST.format(before=NAMED, branches=BY_REFERENCE, filters=filters(asked))
+    numbers = [number for number, word in enumerate(asked.words) if is_long(word)]
     at_hand = AT_HAND.format(
-        text=_every(asked, "t.text"),
+        text=every(asked, "t.text"),
         number=" + ".join(f"(c.name ILIKE %(word_{number})s)::integer" for number in numbers),
         any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers),
     )
     by_words = BY_WORDS.format(
         # What comes before them in order fills the page already. What a filter leaves of that may be nothing.
         is_needed="TRUE" if asked.is_filtered else TOO_FEW_AT_HAND,
-        text=_every(asked, "t.text"),
-        all_told=_every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
+        text=every(asked, "t.text"),
+        all_told=every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
     )
-    return BEST.format(before=NAMED + at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+    return BEST.format(before=NAMED + at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=filters(asked))
 
 
 def _as_written(asked: Asked) -> str:
-    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=_every(asked, "e.cause"))
-    return BEST.format(before="", branches=branch, filters=_filters(asked))
+    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=every(asked, "e.cause"))
+    return BEST.format(before="", branches=branch, filters=filters(asked))
 
 
 def _alike(asked: Asked) -> str:
     """All that was typed is like something there, or each word is like something, wherever it stands."""
-    numbers = [number for number, word in enumerate(asked.words) if _is_long(word)]
+    numbers = [number for number, word in enumerate(asked.words) if is_long(word)]
     if len(numbers) > MOST_WORDS_ALONE:
         numbers = []
     if len(asked.words) == 1:
         numbers = []  # the word is all that was typed
 
-    def every(column: str) -> str:
+    def like(column: str) -> str:
         each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
         return f"(%(text)s <%% {column} OR ({each or 'FALSE'}))"
 
@@ -311,54 +281,23 @@ def _alike(asked: Asked) -> str:
 
     branches = BY_LIKENESS.format(
         written=WRITTEN,
-        text=every("t.text"),
+        text=like("t.text"),
         text_likeness=likeness("t.text"),
-        name=every("c.name"),
+        name=like("c.name"),
         name_likeness=likeness("c.name"),
-        cause=every("e.cause"),
+        cause=like("e.cause"),
         cause_likeness=likeness("e.cause"),
     )
-    return BEST.format(before="", branches=branches, filters=_filters(asked))
+    return BEST.format(before="", branches=branches, filters=filters(asked))
 
 
 def _listed(asked: Asked) -> str:
     of_type = "(%(file_type)s IS NULL OR t.id = %(file_type)s) AND (%(team)s IS NULL OR t.team_id = %(team)s)"
-    return LISTED.format(filters=_filters(asked), of_type=of_type)
-
-
-def _every(asked: Asked, column: str) -> str:
-    return " AND ".join(f"{column} ILIKE %(word_{number})s" for number in range(len(asked.words)))
-
-
-def _is_long(word: str) -> bool:
-    """Three letters or digits in a row: what an index of words is made of."""
-    return bool(re.search(r"[^\W_]{3}", word))
-
-
-def _filters(asked: Asked) -> str:
-    """As conditions on the file `f`, so that the planner sees only those that there are."""
-    conditions = {
-        "f.state = %(state)s": asked.state,
-        "f.team_id = %(team)s": asked.team_id,
-        "f.file_type_id = %(file_type)s": asked.file_type_id,
-        "f.due_at >= %(due_from)s": asked.due_from,
-        "f.due_at < %(due_before)s": asked.due_before,
-        "f.state IN ('waiting', 'in_slot', 'shelved')": asked.only_open,
-    }
-    return " AND ".join(condition for condition, is_asked in conditions.items() if is_asked) or "TRUE"
+    return LISTED.format(filters=filters(asked), of_type=of_type)
 
 
 def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
-    words = {f"word_{number}": f"%{_escaped(word)}%" for number, word in enumerate(asked.words)}
-    plain = {f"plain_{number}": word for number, word in enumerate(asked.words)}
-    parameters = {
-        "text": asked.text,
-        "prefix": _escaped(asked.text) + "%",
-        "state": asked.state,
-        "team": asked.team_id,
-        "file_type": asked.file_type_id,
-        "due_from": asked.due_from,
-        "due_before": asked.due_before,
+    bounds = {
         "newest": NEWEST,
         "matches": MATCHES,
         "taken": TAKEN,
@@ -367,11 +306,7 @@ def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
         "a_customer": A_CUSTOMER,
         "shown": SHOWN + 1,
     }
-    return moves.rows(sql, parameters | words | plain)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)
+    return moves.rows(sql, values(asked) | bounds)
 
 
 def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:

@@ -20,6 +20,9 @@ from dispatch.models import (
     File,
     HelpCall,
     Import,
+    Mail,
+    Mailbox,
+    MailRule,
     Notice,
     OfficeWall,
     Queue,
@@ -136,6 +139,9 @@ def furnish(run: Run) -> list[Sight]:
         Sight("admin-file-type", "admin", f"/admin/dispatch/filetype/{kind.pk}/change/"),
         Sight("admin-team", "admin", f"/admin/skills/team/{team.pk}/change/"),
         Sight("admin-calendar", "admin", f"/admin/dispatch/workcalendar/{team.queue.calendar_id}/change/"),
+        Sight("admin-mailbox", "admin", f"/admin/dispatch/mailbox/{_mail(team)}/change/"),
+        Sight("admin-mailboxes", "admin", "/admin/dispatch/mailbox/"),
+        Sight("admin-mail", "admin", "/admin/dispatch/mail/"),
         Sight("admin-person", "admin", f"/admin/skills/worker/{worker.pk}/change/"),
     ]
 
@@ -178,6 +184,38 @@ def _webhooks(team: Team, leader: Worker) -> list[Sight]:
         Sight("webhook-changing", "leader", one, opens="#change summary"),
         Sight("webhook-new-secret", "leader", one, sends="#secret form"),
     ]
+
+
+def _mail(team: Team) -> int:
+    """A mailbox that cannot be read just now, with a rule, and a mail that no rule fitted."""
+    box = Mailbox.objects.create(
+        name="Claims",
+        kind="imap",
+        host="mail.example",
+        username="claims",
+        password_variable="MAIL_PASSWORD_CLAIMS",
+        worker=Worker.objects.get(username="assistant"),
+        problem="There is no password: the variable MAIL_PASSWORD_CLAIMS is not set where mail is read.",
+    )
+    MailRule.objects.create(mailbox=box, recipient="claims@*", reference="IS-#", file_type=team.file_types.all()[0])
+    told = {
+        "subject": "Water in the cellar, second reminder",
+        "sender": "ben@pool.example",
+        "reason": "No rule fits it.",
+    }
+    now = timezone.now()
+    Mail.objects.create(
+        mailbox=box,
+        key="1",
+        digest="1",
+        arrived_at=now,
+        seen_at=now,
+        tried_at=now,
+        state="waiting",
+        content=b"",
+        **told,
+    )
+    return box.pk
 
 
 def _in_hand(worker: Worker) -> None:
@@ -373,6 +411,9 @@ def _files(waiting: File, team: Team) -> list[Sight]:
         Sight("search-found", "leader", f"/search/?q={waiting.title.split()[0]}&state=waiting"),
         Sight("search-similar", "leader", f"/search/?q={waiting.reference[:-1]}x"),
         Sight("search-nothing", "leader", "/search/?q=zzzzqqqq"),
+        Sight("export", "leader", f"/export/?team={team.slug}"),
+        Sight("export-of-few", "leader", "/export/?team=calm-desk-two"),
+        Sight("export-refused", "leader", f"/export/{team.slug}/events/?from=2026-03-05&to=2026-03-01", 422),
         Sight("covers", "assistant", f"/files/covers/?reference={waiting.reference}&reference={done.reference}"),
         Sight("covers-labels", "assistant", f"/files/covers/?reference={waiting.reference}&as=label"),
         Sight("covers-nothing", "assistant", "/files/covers/?reference=none", 404),

@@ -34,7 +34,19 @@ from dispatch import (
     tokens,
     webhooks,
 )
-from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
+from dispatch.models import (
+    Customer,
+    Event,
+    File,
+    FileType,
+    HelpCall,
+    LedgerRun,
+    Mail,
+    Mailbox,
+    Queue,
+    ShelfPlace,
+    Slot,
+)
 from skills.models import Level, Role, Team, Worker
 from tests import office
 from tests.office import NOW
@@ -159,6 +171,7 @@ def new_office() -> Office:
     )
     asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
+    _mail(people[ASSISTANT])
     made = {
         role: tokens.make(person, name="the broker", scopes=["read"], days=9, by=person, now=NOW)[0].pk
         for role, person in people.items()
@@ -256,6 +269,7 @@ def new_office() -> Office:
         {
             "/files/covers/": {"reference": arguments["reference"]},
             "/search/": {"q": "quay"},
+            "/export/files/": {"team": team.slug},
             "/lend/": {"to": other.slug, "worker": ada.username},
             "/lend/effect/": {"to": other.slug, "worker": ada.username},
         },
@@ -357,6 +371,18 @@ def _webhook(owner: Worker, teams: list[int]) -> int:
     made, _secret = webhooks.make(webhooks.Wanted("Hub", HUB, teams or None), owner=owner, now=NOW)
     webhooks.send_trial(made, now=NOW)
     return made.pk
+
+
+def _mail(by: Worker) -> None:
+    """One that waits to be looked at."""
+    box = Mailbox.objects.create(name="Claims", kind="maildir", path="claims", worker=by)
+    what = {
+        "subject": "Water damage",
+        "reason": "No rule fits it.",
+        "state": Mail.State.WAITING,
+        "content": b"Subject: x",
+    }
+    Mail.objects.create(mailbox=box, key="<1@x>", digest="1", arrived_at=NOW, seen_at=NOW, tried_at=NOW, **what)
 
 
 def _event(kind: str, by: Worker, file: File | None = None) -> int:

@@ -20,6 +20,7 @@ from dispatch.models.files import (
 )
 from dispatch.models.imports import Import, RememberedColumns
 from dispatch.models.loans import Loan, Notice
+from dispatch.models.mail import Mail, Mailbox, MailRule, MailSender
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -65,6 +66,10 @@ __all__ = [
     "Import",
     "LedgerRun",
     "Loan",
+    "Mail",
+    "MailRule",
+    "MailSender",
+    "Mailbox",
     "Notice",
     "OfficeWall",
     "PassBack",

@@ -20,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from dispatch import flow, live
 from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token, Webhook
-from skills.models import CoverageTarget, LevelChange, Pairing, Worker
+from skills.models import CoverageTarget, LevelChange, Pairing, Role, Worker
 from tests import office as desk
 from tests import visits
 from tests.visits import ADMIN, LATER, LIVE, ROLES, STRANGER, WALL, Office, Visit
@@ -252,7 +252,11 @@ IN_ALL = sum(SO_MANY.values())
 
 @pytest.fixture
 def busy(office: Office) -> Office:
-    """Today two people finish so many files each."""
+    """Today two people of a team of six finish so many files each."""
+    for name in ("Paul", "Petra"):
+        desk.person(name, Role.WORKER, team=office.team)
+    with connection.cursor() as cursor:  # the number of an event is none of these
+        cursor.execute("ALTER SEQUENCE dispatch_event_id_seq RESTART WITH 1000000")
     desk.log(FileType.objects.get(name="Claim"), IN_ALL + 20)
     for role, number in SO_MANY.items():
         _finish(office.people[role], number)
