@@ -21,7 +21,7 @@ from tests.visits import LATER, ROLES, Office
 NAMES = "Threeslot English Français CSV QR UTC Europe Paris"
 WRITTEN = """Settlements Claims Claim Hull marine cargo Ada Adam Amir Lea Mia Otto Tess Wanda Sums agree Harbour Pool Broken quay
 counterparty missing which form unclear the ship sails the broker at the dentist not mine letter pdf files csv
-reference file type Nothing AMIR LEA NEW ada amir lea Will flood"""
+reference file type Nothing Hub https AMIR LEA NEW ada amir lea Will flood"""
 DATA = {*NAMES.split(), *WRITTEN.split()}
 WORD = re.compile(r"[^\W\d_]{2,}")
 SAID_BY = "title|alt|aria-label|placeholder|data-(?:on|off|name|offline|failed|forbidden)"
