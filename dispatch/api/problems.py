@@ -17,7 +17,7 @@ from dispatch.outage import is_away
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)
 
 
 class Wrong(NamedTuple):
@@ -76,7 +76,8 @@ def invalid(field: str, message: str) -> Problem:
     return Problem(422, "invalid", message, errors=[Wrong(field, message)])
 
 
-def answer(problem: Problem) -> HttpResponse:
+def answer(problem: Problem, *, request_id: str = "") -> HttpResponse:
+    """`request_id` is told with what was not the caller's fault, to be found in the log."""
     status = HTTPStatus(problem.status)
     said: dict[str, Any] = {
         "type": f"urn:threeslot:problem:{problem.code}",
@@ -87,6 +88,8 @@ def answer(problem: Problem) -> HttpResponse:
     if problem.errors:
         said["field"] = problem.errors[0].field
         said["errors"] = [wrong._asdict() for wrong in problem.errors]
+    if request_id and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        said["request_id"] = request_id
     headers = {"Cache-Control": "no-store"} | problem.headers
     return JsonResponse(said, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
 
@@ -147,10 +150,12 @@ def _fault(fault: Exception) -> Problem:
         logger.warning("PostgreSQL is away: %s", str(fault).partition("\n")[0])
         detail = _("The database does not answer for the moment. Try again; nobody knows whether this was done.")
         return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
-    logger.error("API: %s", fault, exc_info=fault)
-    return Problem(500, "fault", _("This is a fault of ours, and was written down."))
+    logger.error("A call failed", exc_info=fault)
+    return Problem(
+        500, "fault", _("This is a fault of ours, and was written down. Whoever looks for it needs the request_id.")
+    )
 
 
 def handle(request: HttpRequest, fault: Exception | type[Exception]) -> HttpResponse:
     assert isinstance(fault, Exception)
-    return answer(of(fault))
+    return answer(of(fault), request_id=getattr(request, "request_id", ""))
