@@ -48,7 +48,7 @@ def number_of(given: str | None) -> str:
 def view_of(request: HttpRequest) -> str:
     """The name of what answered: never the address, which names files and people."""
     if request.resolver_match:
-        return request.resolver_match.view_name
+        return str(getattr(request, "view_name", request.resolver_match.view_name))
     if request.path.startswith(settings.STATIC_URL):
         return "static"
     return "healthz" if request.path == "/healthz" else NO_VIEW
