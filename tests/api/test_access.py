@@ -257,6 +257,7 @@ def test_what_is_somebody_elses_is_told_like_what_never_was(office: Office, role
     assert theirs[0] == status
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_filter_and_no_cursor_of_others_tells_more(office: Office):
     """Whoever asks for the events of another team, or goes on where another reader was, is told what they would be told anyway."""
     manager = told(office, MANAGER, "/events?limit=3", None)[1]

@@ -1,4 +1,4 @@
-"""The demo office on its real servers, two web processes among them, as other systems find it: for an hour, and with a crowd at once."""
+"""The demo office on its real servers, two web processes among them, as other systems find it: for an hour, and as a crowd."""
 
 import json
 import os
