@@ -176,7 +176,7 @@ def test_nothing_of_anybody_is_logged_wherever_somebody_goes(lines: StringIO, se
             client.raise_request_exception = False
             for address in addresses:
                 if address.startswith("/admin/skills/worker") if of_admin else not address.startswith(visits.ADMIN):
-                    where = made.path(address, role)
+                    where = made.path(address, role, {"id": made.people[visits.WORKER].pk})
                     client.get(where, made.asked.get(address, {"q": "Broken quay"}))
                     client.get(f"{where}Broken quay/Ada")
         caller = Caller(made.people[visits.LEADER])
