@@ -195,7 +195,7 @@ def _take_lock() -> int:
 
 
 def _prepare() -> None:
-    """Tables, static files and, for a newcomer, the demo office."""
+    """Tables, static files, an empty folder to count in and, for a newcomer, the demo office."""
     counters.begin()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)

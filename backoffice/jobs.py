@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from redis import RedisError
+from rq.exceptions import DeserializationError
 from rq.job import Job as AnyJob
 
 from backoffice.logs import request_id
 
 KEY = "threeslot:jobs"  # a hash; its fields are "<job> <what>"
+UNKNOWN = "unknown"
 WITHIN = ("0.05", "0.1", "0.25", "0.5", "1", "2", "5", "10", "30", "+Inf")  # seconds
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,14 @@ def for_request(job: AnyJob) -> Iterator[None]:
         request_id.reset(mark)
 
 
+def name_of(job: AnyJob) -> str:
+    """The function, by module and name; of a job that cannot be read any more nobody knows it."""
+    try:
+        return job.func_name or UNKNOWN
+    except DeserializationError:
+        return UNKNOWN
+
+
 @dataclass
 class Done:
     """What became of the jobs of one function."""
@@ -57,7 +67,7 @@ class Done:
 
 def note(job: AnyJob, *, began_at: datetime, at: datetime, is_ok: bool) -> None:
     """Counting is worth no trouble: without Redis nothing is counted."""
-    name, took = job.func_name, (at - began_at).total_seconds()
+    name, took = name_of(job), (at - began_at).total_seconds()
     waited = (at - (job.enqueued_at or began_at)).total_seconds()
     try:
         pipeline = job.connection.pipeline(transaction=False)

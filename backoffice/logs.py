@@ -65,9 +65,12 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     if rest.startswith("security"):
         return rest
-    if isinstance(record.args, tuple):
+    if not isinstance(record.args, tuple):
+        return str(record.msg)
+    try:
         return str(record.msg) % tuple(each if isinstance(each, int | float) else "…" for each in record.args)
-    return str(record.msg)
+    except (TypeError, ValueError):  # it wanted a number of another kind
+        return str(record.msg)
 
 
 def told(fault: BaseException) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Worker(SimpleWorker):
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """In place of rq's, which writes what the exception says into the message."""
-        logger.error("A job failed", exc_info=exc_info, extra={"job": job.func_name, "queue": job.origin})
+        logger.error("A job failed", exc_info=exc_info, extra={"job": jobs.name_of(job), "queue": job.origin})
 
     def teardown(self) -> None:
         try:

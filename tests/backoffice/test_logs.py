@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -196,10 +197,12 @@ def test_of_the_messages_of_libraries_only_the_fixed_part_is_told(lines: StringI
     logging.getLogger("django.request").error("Internal Server Error: %s", "/files/ADA-1/")
     logging.getLogger("django.security.DisallowedHost").error("Invalid HTTP_HOST header: 'ada.example'")
     logging.getLogger("uvicorn.error").warning("Ended with %s by %d", "Ada", 15)
+    logging.getLogger("rq.worker").warning("So many: %d", Decimal(7))
     logging.getLogger("dispatch.live").warning("Told as it is: %s", 7)
     assert [line["message"] for line in read(lines)] == [
         "Internal Server Error: …",
         "security.DisallowedHost",
         "Ended with … by 15",
+        "So many: %d",
         "Told as it is: 7",
     ]
