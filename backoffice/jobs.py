@@ -53,16 +53,14 @@ def name_of(job: AnyJob) -> str:
 
 @dataclass
 class Done:
-    """What became of the jobs of one function."""
+    """What became of the jobs of one function. Each is in `within` once, under the least limit that it kept."""
 
     ok: int = 0
     failed: int = 0
     seconds: float = 0.0  # of work
     last_ok_at: float = 0.0
     waited: float = 0.0  # seconds from being asked for to the end, added up
-    within: dict[str, int] = field(
-        default_factory=dict
-    )  # as many ended within so many seconds of being asked for, and no fewer
+    within: dict[str, int] = field(default_factory=dict)  # seconds from being asked for to the end
 
 
 def note(job: AnyJob, *, began_at: datetime, at: datetime, is_ok: bool) -> None:

@@ -21,9 +21,8 @@ FIELDS = ("method", "view", "status", "duration_ms", "user_id", "job", "queue")
 FRAMES = 30  # of an exception, the innermost
 CAUSES = 5
 
-request_id: ContextVar[str] = ContextVar(
-    "request_id", default=""
-)  # of the request that is answered, or that a job is for
+# Of the request that is answered, or that a job is for.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class Text(logging.Formatter):
