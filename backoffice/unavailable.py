@@ -1,4 +1,5 @@
-"""What people see when a page fails: a fault is told as ours (500), a PostgreSQL that is away as passing (503)."""
+"""What people see when a page fails: a fault is told as ours (500), a PostgreSQL that is away as passing (503), a text that no
+database keeps as theirs (400)."""
 
 import logging
 import sys
@@ -8,6 +9,7 @@ from django.template.loader import render_to_string
 
 from dispatch.outage import is_away
 
+NUL = "cannot contain NUL"  # what psycopg2 says of a text
 RETRY_SECONDS = 2  # an embedded PostgreSQL is back within a few
 
 logger = logging.getLogger(__name__)
@@ -19,6 +21,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     503 promises nothing about an act: when PostgreSQL goes while it commits, nobody knows whether it did.
     """
     fault = sys.exc_info()[1]
+    if isinstance(fault, ValueError) and NUL in str(fault):
+        return HttpResponse(render_to_string("400.html"), status=400)
     # Without the request: its context would ask the database who is there.
     told = {"request_id": getattr(request, "request_id", "")}
     if not is_away(fault):
