@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -15,12 +16,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
 django_pages: Any = get_wsgi_application()
 pages: Any = WSGIMiddleware(django_pages, workers=int(os.environ.get("WEB_THREADS") or 10))
 
-from dispatch import live  # noqa: E402 the apps have to be there
+from backoffice import counters, logs, requests  # noqa: E402 the apps have to be there
+from dispatch import live  # noqa: E402
 
 
 async def application(scope: live.Message, receive: live.Receive, send: live.Send) -> None:
     if scope["type"] == "http" and scope["path"].startswith("/live/"):
-        await live.application(scope, receive, send)
+        await _stream(scope, receive, send)
     elif scope["type"] == "lifespan":
         _end_streams_on_signals()
         await pages(scope, receive, send)
@@ -28,6 +30,28 @@ async def application(scope: live.Message, receive: live.Receive, send: live.Sen
         live.hub.close()
     else:
         await pages(scope, receive, send)
+
+
+async def _stream(scope: live.Message, receive: live.Receive, send: live.Send) -> None:
+    """A live stream, followed as requests are: counted as long as it is open, with a line in the log when it has ended."""
+    status, began = 500, time.perf_counter()
+    kind = counters.kind_of_stream(scope["path"])
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), None)
+    number = requests.number_of(given)
+    logs.request_id.set(number)
+
+    async def send_noting(message: live.Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
+        await send(message)
+
+    try:
+        with counters.open_stream(kind):
+            await live.application(scope, receive, send_noting)
+    finally:
+        requests.note(scope["method"], f"{requests.STREAM}{kind}", status, since=began)
 
 
 def _end_streams_on_signals() -> None:

@@ -25,7 +25,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
-from backoffice import demo, embedded, lifeline
+from backoffice import counters, demo, embedded, lifeline
 from backoffice.demo.office import PASSWORD
 from skills.models import Worker
 
@@ -111,7 +111,8 @@ class Family:
             start_new_session=True,  # a Ctrl-C reaches the family only, which stops everybody in order
         )
         member.process, member.started_at = process, time.monotonic()
-        threading.Thread(target=_relay, args=(member.name, process), daemon=True).start()
+        relay = _relay_json if settings.LOG_FORMAT == "json" else _relay
+        threading.Thread(target=relay, args=(member.name, process), daemon=True).start()
 
     def keep(self) -> None:
         """Start again whoever dies, until a signal comes."""
@@ -136,6 +137,7 @@ class Family:
     def _keep_member(self, member: Member) -> None:
         now = time.monotonic()
         if member.process and (code := member.process.poll()) is not None:
+            counters.has_ended(member.process.pid)
             member.falls = 0 if now - member.started_at > SETTLED_SECONDS else member.falls + 1
             distance = min(0.25 * 2**member.falls, LONGEST_PAUSE) if member.falls > 1 else 0.0  # from start to start
             member.process, member.start_at = None, max(now, member.started_at + distance)
@@ -194,7 +196,8 @@ def _take_lock() -> int:
 
 
 def _prepare() -> None:
-    """Tables, static files and, for a newcomer, the demo office."""
+    """Tables, static files, an empty folder to count in and, for a newcomer, the demo office."""
+    counters.begin()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     if _wants_demo():
@@ -254,6 +257,15 @@ def _address(listener: socket.socket) -> str:
 def _relay(name: str, process: subprocess.Popen[str]) -> None:
     for line in process.stdout or ():
         say(f"[{name}] {line.rstrip()}")
+
+
+def _relay_json(name: str, process: subprocess.Popen[str]) -> None:
+    """One object a line, whoever wrote it: what is none, such as the last words of who could not start, is put into one."""
+    for line in process.stdout or ():
+        is_ours = line.startswith("{") and line.endswith("}\n")
+        told = line if is_ours else json.dumps({"level": "ERROR", "process": name, "message": line.rstrip()}) + "\n"
+        sys.stderr.write(told)
+        sys.stderr.flush()
 
 
 def _how(code: int) -> str:

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "backoffice.requests.followed",
     "django.middleware.security.SecurityMiddleware",
     "backoffice.health.answered_first",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -146,7 +147,7 @@ redis_queue = {
     },
 }
 RQ_QUEUES = {"default": redis_queue, "long": redis_queue, "webhooks": redis_queue}  # see backoffice/worker.py
-RQ = {"WORKER_CLASS": "backoffice.worker.Worker"}
+RQ = {"WORKER_CLASS": "backoffice.worker.Worker", "JOB_CLASS": "backoffice.jobs.Job"}
 
 # People
 AUTH_USER_MODEL = "skills.Worker"
@@ -215,10 +216,20 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 
+# Who may read /metrics from elsewhere than this machine.
+METRICS_TOKEN = env_text("METRICS_TOKEN")
+
+# The log goes to stderr: "text" to be read, "json" with one object a line to be kept. A line for each request comes with json only,
+# unless it is asked for (ACCESS_LOG=1).
+LOG_FORMAT = env_text("LOG_FORMAT", "text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}, but has to be text or json.")
+ACCESS_LOG = env_flag("ACCESS_LOG") if "ACCESS_LOG" in os.environ else LOG_FORMAT == "json"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "formatters": {"text": {"()": "backoffice.logs.Text"}, "json": {"()": "backoffice.logs.JsonLines"}},
     "filters": {
         # 503 is what /readyz says on purpose, to probes that ask every few seconds
         "unasked": {
@@ -227,11 +238,17 @@ LOGGING = {
         },
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line", "filters": ["unasked"]},
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": LOG_FORMAT,
+            "filters": ["unasked"],
+        },
     },
     "root": {"handlers": ["stderr"], "level": env_text("LOG_LEVEL", "WARNING")},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},  # a 4xx is an answer, and no trouble of ours
+        "backoffice.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
     },
 }

@@ -6,7 +6,6 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.views import defaults
 
 from dispatch.outage import is_away
 
@@ -24,9 +23,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     fault = sys.exc_info()[1]
     if isinstance(fault, ValueError) and NUL in str(fault):
         return HttpResponse(render_to_string("400.html"), status=400)
-    if not is_away(fault):
-        return defaults.server_error(request)
-    logger.warning("%s: PostgreSQL is away: %s", request.path, str(fault).partition("\n")[0])
     # Without the request: its context would ask the database who is there.
+    told = {"request_id": getattr(request, "request_id", "")}
+    if not is_away(fault):
+        return HttpResponse(render_to_string("500.html", told), status=500)
+    logger.warning("PostgreSQL is away: %s", str(fault).partition("\n")[0])
     headers = {"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"}
-    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
+    return HttpResponse(render_to_string("503.html", told), status=503, headers=headers)

@@ -51,7 +51,7 @@ WITH rule AS (
 )
 SELECT rule.team_id, count(*) FILTER (WHERE is_here), count(*) FILTER (WHERE is_present),
     count(*) FILTER (WHERE is_present AND filled = 0), coalesce(sum(empty) FILTER (WHERE is_present), 0)::int,
-    count(clogged_since) + coalesce(max(call.number), 0), min(clogged_since), coalesce(sum(due_today), 0)::int,
+    count(clogged_since), coalesce(max(call.number), 0), min(clogged_since), coalesce(sum(due_today), 0)::int,
     coalesce(sum(overdue), 0)::int, min(oldest)
 FROM rule LEFT JOIN bin ON bin.team_id = rule.team_id LEFT JOIN call ON call.team_id = rule.team_id GROUP BY rule.team_id
 """
@@ -68,17 +68,22 @@ class Rules(NamedTuple):
 
 
 class Hands(NamedTuple):
-    """Of one team. Stuck are clogged bins, and help calls on files that are in none."""
+    """Of one team."""
 
     people: int = 0
     present: int = 0
     free: int = 0  # present, with nothing in their bin
     empty: int = 0  # slots of those present
-    stuck: int = 0
+    clogged: int = 0  # bins
+    calls: int = 0  # for help, on files that are in no bin
     stuck_since: datetime | None = None
     due_today: int = 0  # of the files they hold
     overdue: int = 0
     oldest: tuple[datetime, datetime] | None = None  # when it was received and is due
+
+    @property
+    def stuck(self) -> int:
+        return self.clogged + self.calls
 
 
 def hands(rules: Iterable[Rules], calendars: Mapping[int, Calendar], *, now: datetime) -> dict[int, Hands]:

@@ -28,9 +28,14 @@ ALWAYS = (401, 403, 422, 429, 503)  # what any call may answer
 class Bearer(HttpBearer):
     """The door of one call: `Authorization: Bearer ts_…`, a scope and a rule. It is asked before what was sent is looked at."""
 
-    def __init__(self, scope: Scope, rule: rights.Rule) -> None:
+    def __init__(self, name: str, scope: Scope, rule: rights.Rule) -> None:
         super().__init__()
-        self.scope, self.rule = scope, rule
+        self.name, self.scope, self.rule = name, scope, rule
+
+    def __call__(self, request: HttpRequest) -> Token | None:
+        request.view_name = f"api:{self.name}"  # type: ignore[attr-defined]  # an address has one name for all its verbs
+        found: Token | None = super().__call__(request)
+        return found
 
     def authenticate(self, request: HttpRequest, token: str) -> Token | None:
         found = tokens.found(token.strip(), now=timezone.now())
@@ -78,8 +83,8 @@ def call(
                     raise invalid(name, _("This parameter is unknown here. Leave it out."))
             return view(request, *args, **kwargs)
 
-        door = Bearer(scope, rule)
         details.setdefault("operation_id", view.__name__)
+        door = Bearer(details["operation_id"], scope, rule)
         extra = {SCOPE: scope.value}
         router.api_operation([verb], path, auth=door, response=responses, openapi_extra=extra, **details)(guarded)
         known.update(_parameters(guarded))

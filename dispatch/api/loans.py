@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -89,21 +90,25 @@ def what_if(request: HttpRequest, given: NewLoan) -> EffectOut:
 )
 def return_from_loan(request: HttpRequest, loan: Annotated[Whole, Path(ge=1, le=2**63 - 1)]) -> LoanOut:
     by = person(request)
-    found = Loan.objects.select_related("from_team", "to_team").filter(pk=loan).first()
-    if found is None or not rights.may_end_loan(by, found):
+    own = rights.answers_for(by)
+    is_own = Q() if own is None else Q(from_team__in=own) | Q(to_team__in=own)
+    found = Loan.objects.select_related("from_team", "to_team").filter(is_own, pk=loan).first()
+    if found is None:
         raise not_found(_("There is no such loan of a team that you answer for."))
     loans.end(found, by=by, now=timezone.now())
     return _told(found.pk)
 
 
 def _meant(given: NewLoan, *, by: Worker) -> tuple[Worker, Team]:
-    """Of whom and to where the call speaks. Raises Problem, also where it is not the caller's business."""
+    """Of whom and to where the call speaks. Raises Problem, also where it is not the caller's business, and whether there is such a
+    person takes the same then."""
+    own = rights.answers_for(by)
     host = Team.objects.filter(slug=given.to_team).first()
     if host is None:
         raise invalid("to_team", _("There is no team %(team)s.") % {"team": given.to_team})
     worker = Worker.objects.select_related("team").filter(username=given.worker).first()
-    may_ask = rights.may_ask_for_people(by, host)
-    if not may_ask and not (worker and worker.team and rights.may_lend(by, worker.team)):
+    places = {host.pk, worker.team_id if worker else None}
+    if own is not None and not own & places:
         raise forbidden(_("You can lend people of your own teams, or ask others for people for them."))
     if worker is None:
         raise invalid("worker", _("There is nobody with the user name %(name)s.") % {"name": given.worker})

@@ -19,8 +19,9 @@ from dispatch.outage import is_away
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+CHOICE = re.compile(r"(literal|list)\[")  # how pydantic names one of several kinds that a field may be of
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)
 
 
 class Wrong(NamedTuple):
@@ -59,12 +60,28 @@ FIELDS: dict[type[Exception], str] = {
 }
 
 
-# What pydantic says of these helps nobody.
+# In place of what pydantic says, which is about types and in English.
 _SAID: dict[str, Callable[[], str]] = {
     "missing": lambda: _("This field is missing. Send it."),
     "extra_forbidden": lambda: _("This field is unknown here. Leave it out."),
     "model_type": lambda: _("This is no object. Send one, with the fields of a file."),
     "model_attributes_type": lambda: _("This is no object. Send one, with its fields."),
+    "list_type": lambda: _("This is no list. Send one, in square brackets."),
+    "string_type": lambda: _("This is no text. Send it in quotes."),
+    "string_unicode": lambda: _("There are characters in it that are none. Send UTF-8."),
+    "int_type": lambda: _("This is no whole number. Send one, without quotes."),
+    "int_parsing": lambda: _("Write a whole number in digits."),
+    "int_parsing_size": lambda: _("This number is too large."),
+    "int_from_float": lambda: _("This is no whole number. Send one, without a fraction."),
+    "bool_type": lambda: _("This is neither true nor false. Send one of them, without quotes."),
+    "bool_parsing": lambda: _("Write true or false."),
+    "literal_error": lambda: _("This is not known here. Known are: %(expected)s."),
+    "string_pattern_mismatch": lambda: _("There are characters in it that cannot be there."),
+    "string_too_long": lambda: _("This is too long. It has room for %(max_length)d characters."),
+    "string_too_short": lambda: _("This is empty. Say something."),
+    "too_long": lambda: _("These are too many. Send %(max_length)d at most at a time."),
+    "greater_than_equal": lambda: _("This is too small. It has to be %(ge)d at least."),
+    "less_than_equal": lambda: _("This is too large. It has to be %(le)d at most."),
 }
 
 
@@ -80,7 +97,8 @@ def invalid(field: str, message: str) -> Problem:
     return Problem(422, "invalid", message, errors=[Wrong(field, message)])
 
 
-def answer(problem: Problem) -> HttpResponse:
+def answer(problem: Problem, *, request_id: str = "") -> HttpResponse:
+    """`request_id` is told with what was not the caller's fault, to be found in the log."""
     status = HTTPStatus(problem.status)
     said: dict[str, Any] = {
         "type": f"urn:threeslot:problem:{problem.code}",
@@ -91,6 +109,8 @@ def answer(problem: Problem) -> HttpResponse:
     if problem.errors:
         said["field"] = problem.errors[0].field
         said["errors"] = [wrong._asdict() for wrong in problem.errors]
+    if request_id and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        said["request_id"] = request_id
     headers = {"Cache-Control": "no-store"} | problem.headers
     return JsonResponse(said, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
 
@@ -144,9 +164,19 @@ def of_fields(errors: Iterable[Mapping[str, Any]]) -> list[Wrong]:
             place = place[2:] or ["body"]  # past the name that a whole body has among ourselves
         elif len(place) > 1 and place[0] in ("query", "path"):
             place = place[1:]
-        message = _SAID[error["type"]]() if error["type"] in _SAID else error["msg"].removeprefix("Value error, ")
-        wrong.append(Wrong(".".join(place), message))
+        named = (part for part in place if not CHOICE.match(part))
+        wrong.append(Wrong(".".join(named), _said(error)))
     return wrong
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Of the errors of ours, what they say themselves."""
+    if error["type"] not in _SAID:
+        return str(error["msg"]).removeprefix("Value error, ")
+    told = dict(error.get("ctx", {}))
+    if "expected" in told:
+        told["expected"] = str(told["expected"]).replace(" or ", ", ")
+    return _SAID[error["type"]]() % told
 
 
 def _fault(fault: Exception) -> Problem:
@@ -154,10 +184,12 @@ def _fault(fault: Exception) -> Problem:
         logger.warning("PostgreSQL is away: %s", str(fault).partition("\n")[0])
         detail = _("The database does not answer for the moment. Try again; nobody knows whether this was done.")
         return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
-    logger.error("API: %s", fault, exc_info=fault)
-    return Problem(500, "fault", _("This is a fault of ours, and was written down."))
+    logger.error("A call failed", exc_info=fault)
+    return Problem(
+        500, "fault", _("This is a fault of ours, and was written down. Whoever looks for it needs the request_id.")
+    )
 
 
 def handle(request: HttpRequest, fault: Exception | type[Exception]) -> HttpResponse:
     assert isinstance(fault, Exception)
-    return answer(of(fault))
+    return answer(of(fault), request_id=getattr(request, "request_id", ""))

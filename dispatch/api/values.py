@@ -124,7 +124,8 @@ class WrongOut(Told):
 
 
 class ProblemOut(BaseModel):
-    """RFC 9457. `type` is for programs, `detail` says what is so and what to do, `field` and `errors` are there with 422."""
+    """RFC 9457. `type` is for programs, `detail` says what is so and what to do, `field` and `errors` are there with 422,
+    and `request_id`, to be found in the log, with 500 and 503."""
 
     model_config = example(
         type="urn:threeslot:problem:not-in-hand",
@@ -138,3 +139,4 @@ class ProblemOut(BaseModel):
     detail: str
     field: str = ""
     errors: list[WrongOut] = []
+    request_id: str = ""

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dispatch import loans, tokens
 from dispatch.api.description import api
-from dispatch.models import Event, File, Loan, Scope, ShelfPlace, Token
+from dispatch.models import Event, File, Loan, Scope, ShelfPlace, Slot, Token
 from skills.models import Worker
 from tests import office as desk
 from tests import visits
@@ -190,6 +191,88 @@ STRANGERS = {
 def test_a_token_that_is_not_in_use_is_a_stranger(office: Office, kind: str):
     secret = STRANGERS[kind](office)
     assert {ask(office, row, secret, {}) for row in table()} == {401}
+
+
+Told = tuple[int, Any, int]
+
+
+def told(office: Office, role: str, path: str, body: Any) -> Told:
+    """Status, answer and the number of statements, which is what it takes. Nothing that it does stays done."""
+    client, headers = Client(), {"Authorization": f"Bearer {secret_of(office.people[role])}"}
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+        try:
+            if body is None:
+                answer = client.get(f"/api/v1{path}", headers=headers)
+            else:
+                sent = json.dumps(body)
+                answer = client.post(f"/api/v1{path}", sent, content_type="application/json", headers=headers)
+            return answer.status_code, answer.json(), len(asked)
+        finally:
+            transaction.set_rollback(True)
+
+
+NEVER = 2**62
+
+
+def _undo(of: Office) -> Iterator[tuple[str, Any]]:
+    yield "/undo", of.own["/bin/undo/", "POST"][WORKER].sent
+    yield "/undo", {"event": NEVER}
+
+
+def _return(of: Office) -> Iterator[tuple[str, Any]]:
+    yield f"/loans/{of.arguments['loan']}/return", {}
+    yield f"/loans/{NEVER}/return", {}
+
+
+def _lend(of: Office, path: str = "/loans") -> Iterator[tuple[str, Any]]:
+    for name in ("ada", "nobody"):
+        yield path, {"worker": name, "to_team": "third", "ends_at": UNTIL}
+
+
+def _what_if(of: Office) -> Iterator[tuple[str, Any]]:
+    yield from _lend(of, "/loans/what-if")
+
+
+def _act(of: Office) -> Iterator[tuple[str, Any]]:
+    theirs = Slot.objects.filter(bin__worker=of.people[WORKER], file__isnull=False).latest("position").file
+    for reference in (theirs.reference, "NO-SUCH-FILE"):
+        yield "/bin/1/pass-back", {"file": reference, "reason": "not mine"}
+
+
+@pytest.mark.parametrize(
+    ("role", "asked", "status"),
+    [
+        (TEACHER, _undo, 404),
+        (visits.OTHER_LEADER, _return, 404),
+        (visits.OTHER_LEADER, _lend, 403),
+        (visits.OTHER_LEADER, _what_if, 403),
+        (TEACHER, _act, 409),
+    ],
+    ids=["undo", "return", "lend", "what-if", "act"],
+)
+def test_what_is_somebody_elses_is_told_like_what_never_was(office: Office, role: str, asked: Any, status: int):
+    """By status, by text, and by what it takes to answer."""
+    theirs, never = (told(office, role, *each) for each in asked(office))
+    assert theirs == never
+    assert theirs[0] == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_filter_and_no_cursor_of_others_tells_more(office: Office):
+    """Whoever asks for the events of another team, or goes on where another reader was, is told what they would be told anyway."""
+    manager = told(office, MANAGER, "/events?limit=3", None)[1]
+    everything = {role: told(office, role, "/events?limit=1000", None)[1]["items"] for role in (WORKER, TEACHER)}
+    asked = [f"/events?after={manager['next_cursor']}", *(f"/events?kind={kind}" for kind in Event.Kind.values)]
+    asked += [f"/events?team={team}" for team in ("settlements", "claims", "third")]
+    for role, own in ((WORKER, "ada"), (TEACHER, "tess")):
+        known = {event["id"]: event for event in everything[role]}
+        for path in asked:
+            items = told(office, role, f"{path}{'&' if '?' in path else '?'}limit=1000", None)[1]["items"]
+            assert [event for event in items if event != known[event["id"]]] == [], path
+            assert {event[who] for event in items for who in ("by", "worker")} <= {None, own}, path
+    assert any(event["by"] == "tess" for event in everything[TEACHER])
+    for path in ("/files?state=done", "/files?team=claims", "/files?cursor=MA"):
+        assert told(office, WORKER, path, None)[1] == told(office, MANAGER, path, None)[1]
 
 
 def test_a_session_is_a_stranger(office: Office):

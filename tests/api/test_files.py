@@ -1,6 +1,7 @@
 """Files through the API: logged once however often they are sent, told as their pages tell them."""
 
 import json
+import re
 
 import pytest
 
@@ -66,6 +67,33 @@ def test_what_is_wrong_is_named_by_its_field(claim: FileType, amir: Worker, wron
     assert problem["errors"][0]["message"]
     assert not File.objects.exists()
     assert not Customer.objects.exists(), "a refused file leaves no customer"
+
+
+def test_what_is_wrong_is_said_in_the_language_of_whoever_asks(claim: FileType, amir: Worker, ada: Worker):
+    """And in our words: a reader knows no pydantic."""
+    sent = [
+        ("/files", NEW | {"reference": 7, "weight": 10, "title": "x" * 300, "received_at": 3, "sort": 1}),
+        ("/files", NEW | {"reference": "", "weight": 0, "file_type": None}),
+        ("/files", NEW | {"reference": "A\0", "weight": "1"}),
+        ("/files", {}),
+        ("/files", []),
+        ("/bin/1/done", {"right_first_time": "yes", "checklist": "some"}),
+        ("/bin/1/done", {"checklist": ["a"]}),
+        ("/bin/1/done", {"checklist": [1] * 201}),
+        ("/bin/a/start", {}),
+        ("/files/bulk?atomic=maybe", [7]),
+    ]
+    for path, body in sent:
+        caller = Caller(ada if path.startswith("/bin") else amir)
+        said = {}
+        for language in ("en", "fr"):
+            headers = caller._headers() | {"Accept-Language": language}
+            answer = caller.client.post(f"/api/v1{path}", json.dumps(body), "application/json", headers=headers)
+            assert answer.status_code == 422
+            said[language] = [(error["field"], error["message"]) for error in answer.json()["errors"]]
+        for (field, english), (_field, french) in zip(said["en"], said["fr"], strict=True):
+            assert english != french, f"{path} {field}: {english}"
+            assert not re.search(r"should|valid|Input|\[", f"{field} {english}"), f"{path} {field}: {english}"
 
 
 @pytest.mark.parametrize("body", ["", "[", "7", "null", '{"reference": "\\ud800"', '"NaN"'])

@@ -82,7 +82,13 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
     try:
         started = time.monotonic()
         _, states = office.until(lambda: (found := office.states())[0] == 503 and found)
-        assert time.monotonic() - started < 5
+        with urllib.request.urlopen(f"{office.address}/metrics", timeout=10) as answer:
+            told = answer.read().decode()
+        assert time.monotonic() - started < 7
+        assert {line for line in told.splitlines() if line.startswith("threeslot_up")} == {
+            'threeslot_up{part="database"} 1.0',
+            *(f'threeslot_up{{part="{part}"}} 0.0' for part in ("redis", "worker", "long_worker", "schedule")),
+        }
         assert states == {
             "database": "ok",
             "redis": "down",

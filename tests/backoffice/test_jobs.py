@@ -71,6 +71,15 @@ def test_a_worker_signs_in_again_at_a_redis_that_came_back_empty(valkey: Redis, 
 
 
 @pytest.mark.django_db
+def test_a_job_that_cannot_be_read_any_more_fails_and_the_next_one_runs(valkey: Redis, hand: Worker) -> None:
+    queue = django_rq.get_queue("default", commit_mode="auto")
+    broken, whole = queue.enqueue(nothing), queue.enqueue(nothing)
+    valkey.hset(broken.key, "data", b"of another version")
+    assert hand.work(burst=True)
+    assert (queue.count, broken.get_status(), whole.is_failed) == (0, "failed", False)
+
+
+@pytest.mark.django_db
 def test_failed_jobs_are_not_kept_for_a_year(valkey: Redis, hand: Worker) -> None:
     job = django_rq.get_queue("default", commit_mode="auto").enqueue(fail)
     hand.work(burst=True)

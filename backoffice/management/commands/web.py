@@ -17,6 +17,7 @@ class Command(BaseCommand):
         listener = socket.socket(fileno=int(handed_down)) if handed_down else family.listen()
         config = uvicorn.Config(
             "backoffice.asgi:application",
+            log_config=None,  # its lines go where all go
             log_level="warning",
             access_log=False,
             server_header=False,
