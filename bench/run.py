@@ -303,8 +303,8 @@ class Bench:
         return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
 
     def _office(self) -> list[Line]:
-        """One team moves between two looks, as when people work while somebody watches; and the first look of all."""
-        found: dict[tuple[str, bool], list[Round]] = {}
+        """One team moves between two looks, as when people work while somebody watches; the first look of a process, and of all."""
+        found: dict[tuple[str, rows.Look], list[Round]] = {}
         for name, teams in ((places.FEW_TEAMS, FEW), (places.MANY_TEAMS, MANY)):
             _say(f"An office of {teams} teams")
             places.copy_bare(name)
@@ -314,21 +314,22 @@ class Bench:
             _say(f"The office board, round {number + 1} of {self.rounds}")
             for name in (places.FEW_TEAMS, places.MANY_TEAMS):
                 places.use(name)
-                for is_first in (True, False):
-                    found.setdefault((name, is_first), []).append(
-                        rows.looks(times=1 if is_first else 7, is_first=is_first)
+                rows.keep_up()
+                for look in rows.Look:
+                    found.setdefault((name, look), []).append(
+                        rows.looks(look, times=1 if look is rows.Look.ALONE else 7)
                     )
-        few, many = (found[name, False] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
-        few_first, many_first = (found[name, True] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
         what = f"Office board of {MANY} teams, {MANY * rows.PEOPLE:,} people"
-        return [
-            milliseconds(f"Office board of {FEW} teams", few),
-            milliseconds(what, many),
-            line(f"{what} : {FEW} teams", "ratio", ratios(many, few), at_most=5),
-            milliseconds(f"{what}, nothing known", many_first),
-            line(f"{what} : {FEW} teams, nothing known", "ratio", ratios(many_first, few_first)),
-            line("Office board", "statements", [engine.statements(rows.look)]),
-        ]
+        lines = []
+        for look in rows.Look:
+            few, many = (found[name, look] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
+            limit = None if look is rows.Look.ALONE else 5
+            lines += [
+                milliseconds(f"Office board of {FEW} teams{look.value}", few),
+                milliseconds(f"{what}{look.value}", many),
+                line(f"{what} : {FEW} teams{look.value}", "ratio", ratios(many, few), at_most=limit),
+            ]
+        return [*lines, line("Office board", "statements", [engine.statements(rows.look)])]
 
     def _import(self) -> list[Line]:
         places.copy_bare(places.IMPORT)
