@@ -119,7 +119,7 @@ WITH finished AS (
     UPDATE dispatch_bin SET lately_files = lately_files * {FADED} + 1, lately_weight = lately_weight * {FADED} + finished.weight
     FROM finished, slot WHERE worker_id = slot.bin_id
 ), practised AS (
-    UPDATE skills_competence c SET practised_on = today.on_day
+    UPDATE skills_competence c SET practised_on = today.on_day, practised_before_on = c.practised_on
     FROM finished JOIN dispatch_filetype t ON t.id = finished.file_type_id CROSS JOIN slot CROSS JOIN LATERAL (
         SELECT (%(now)s AT TIME ZONE v.zone)::date AS on_day
         FROM dispatch_queue q JOIN dispatch_workcalendar k ON k.id = q.calendar_id
@@ -229,6 +229,33 @@ WITH emptied AS (
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id, receipt)
 SELECT team_id, id, %(kind)s, %(by)s, %(cause)s, %(from)s, %(to)s,
     (SELECT bin_id FROM emptied), (SELECT position FROM emptied), %(now)s, %(undoes)s, %(left)s::jsonb FROM moved
+"""
+
+# Files that somebody finished, with the skill and the day in the zone of the team.
+PRACTICE = """
+dispatch_file f JOIN dispatch_filetype t ON t.id = f.file_type_id JOIN dispatch_queue q ON q.team_id = f.team_id
+JOIN dispatch_workcalendar k ON k.id = q.calendar_id JOIN dispatch_calendarversion v ON v.id = k.current_id
+CROSS JOIN LATERAL (SELECT (f.done_at AT TIME ZONE v.zone)::date AS on_day) done
+WHERE f.done_by_id = undone.worker_id AND f.state = 'done' AND t.skill_id = undone.skill_id
+"""
+
+# A day on which nothing else of that skill was done is no day of practice, and the one before it is the last one again. What was the
+# last one before that is looked up: only who takes back two days at once needs it.
+UNPRACTISE = f"""
+WITH undone AS (
+    SELECT e.worker_id, e.at, t.skill_id, (e.at AT TIME ZONE v.zone)::date AS on_day
+    FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id JOIN dispatch_filetype t ON t.id = f.file_type_id
+    JOIN dispatch_queue q ON q.team_id = f.team_id JOIN dispatch_workcalendar k ON k.id = q.calendar_id
+    JOIN dispatch_calendarversion v ON v.id = k.current_id WHERE e.id = %(event)s
+), still AS (
+    SELECT c.id, CASE WHEN c.practised_on > on_day THEN c.practised_on ELSE c.practised_before_on END AS on_day
+    FROM skills_competence c JOIN undone USING (worker_id, skill_id) WHERE on_day IN (c.practised_on, c.practised_before_on)
+        AND NOT EXISTS (SELECT FROM {PRACTICE} AND f.done_at > undone.at - interval '1 day' AND done.on_day = undone.on_day)
+)
+UPDATE skills_competence c SET practised_on = still.on_day, practised_before_on = (
+    SELECT done.on_day FROM {PRACTICE} AND done.on_day < still.on_day ORDER BY f.done_at DESC LIMIT 1
+)
+FROM still, undone WHERE c.id = still.id
 """
 
 NOTE = """
@@ -388,6 +415,11 @@ def place(
     told = {"kind": kind, "by": by_id, "cause": cause, "now": now, "undoes": undoes}
     told["left"] = json.dumps(left) if left else None
     _insist(_count(PLACE, {"file": file_id, "from": from_state, "to": to_state, **told}), wanted=1)
+
+
+def unpractise(event_id: int) -> None:
+    """After the file of this event, which finished it, is done no more."""
+    _count(UNPRACTISE, {"event": event_id})
 
 
 def note(

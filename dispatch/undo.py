@@ -159,6 +159,8 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
         _note(event, by, now)
     else:
         moves.place(file.pk, file.state, State.WAITING, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
+    if event.kind == Event.Kind.DONE:
+        moves.unpractise(event.pk)
     if event.worker_id and event.from_state == State.IN_SLOT:
         _into_its_slot(file, event, now=now)
     _reopen_help(event)
