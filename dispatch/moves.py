@@ -239,8 +239,8 @@ CROSS JOIN LATERAL (SELECT (f.done_at AT TIME ZONE v.zone)::date AS on_day) done
 WHERE f.done_by_id = undone.worker_id AND f.state = 'done' AND t.skill_id = undone.skill_id
 """
 
-# A day on which nothing else of that skill was done is no day of practice, and the one before it is the last one again. What was the
-# last one before that is looked up: only who takes back two days at once needs it.
+# A day on which nothing else of that skill was done is no day of practice, and the one before it is the last one again. What was
+# the last one before that is looked up: only who takes back two days at once needs it.
 UNPRACTISE = f"""
 WITH undone AS (
     SELECT e.worker_id, e.at, t.skill_id, (e.at AT TIME ZONE v.zone)::date AS on_day

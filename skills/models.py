@@ -182,8 +182,8 @@ class Level(models.IntegerChoices):
 class Competence(models.Model):
     """One person's level in one skill. No row, or a certificate that has ended: this person cannot do it.
 
-    `practised_on` is the day, in the zone of the team, on which they last finished a file that needs it; `practised_before_on` is the
-    last such day before that one, for whoever takes a file back.
+    `practised_on` is the day, in the zone of the team, on which they last finished a file that needs it; `practised_before_on` is
+    the last such day before that one, for whoever takes a file back.
     """
 
     worker = models.ForeignKey(
