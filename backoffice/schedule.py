@@ -2,7 +2,7 @@
 
 from rq import cron
 
-from dispatch import ledger, office, sweep
+from dispatch import ledger, office, orphan_time, sweep
 
 SWEEP_SECONDS = 10
 
@@ -10,6 +10,7 @@ SWEEP_SECONDS = 10
 cron.register(sweep.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
 # So that who looks at the office board first finds it known. (In the queue of quick jobs: the other one may be busy for long.)
 cron.register(office.keep_up, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
+cron.register(orphan_time.count, "default", interval=60, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
 cron.register(sweep.tidy, "long", cron="20 3 * * *", job_timeout=600, result_ttl=0, failure_ttl=60 * 60)
 # An hour is plenty for many millions of events. What it found is in the administration.
 cron.register(ledger.check, "long", cron="40 3 * * *", job_timeout=60 * 60, result_ttl=0, failure_ttl=7 * 24 * 60 * 60)

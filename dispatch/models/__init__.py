@@ -20,6 +20,7 @@ from dispatch.models.files import (
 )
 from dispatch.models.imports import Import, RememberedColumns
 from dispatch.models.loans import Loan, Notice
+from dispatch.models.orphans import OrphanLook, OrphanTime
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -65,6 +66,8 @@ __all__ = [
     "Loan",
     "Notice",
     "OfficeWall",
+    "OrphanLook",
+    "OrphanTime",
     "PassBack",
     "Queue",
     "QueueMissing",
