@@ -22,7 +22,7 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, rows, tour  # noqa: E402
+from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, matrix, office, pages, places, rows, tour  # noqa: E402
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
 from dispatch import boards, ledger, tokens  # noqa: E402
 from dispatch.models import Scope  # noqa: E402
@@ -82,6 +82,7 @@ class Bench:
         lines += self._searches()
         lines += self._cold_fill()
         lines += self._office()
+        lines += self._matrix()
         lines += self._import()
         lines += self._hammer()
         self._check_books()
@@ -330,6 +331,24 @@ class Bench:
                 line(f"{what} : {FEW} teams{look.value}", "ratio", ratios(many, few), at_most=limit),
             ]
         return [*lines, line("Office board", "statements", [engine.statements(rows.look)])]
+
+    def _matrix(self) -> list[Line]:
+        """Nobody waits for a cell: it is saved, looked at for orphans and drawn anew in twice the time that a page may take."""
+        empty, changes = [], []
+        with matrix.opened(places.MATRIX) as (shown, browser):
+            for number in range(self.rounds):
+                _say(f"The skills matrix, round {number + 1} of {self.rounds}")
+                empty.append(pages.empty_page(browser, times=20))
+                changes.append(shown.changes(browser, times=9))
+            statements = shown.statements()
+        allowed = [Round(p50=2 * (2 * each.p50 + tour.ALLOWED_MILLISECONDS / 1000), rate=0) for each in empty]
+        what = f"A level changed in a matrix of {matrix.PEOPLE} by {matrix.SKILLS}"
+        return [
+            milliseconds(what, changes),
+            line(f"{what}, in empty pages", "pages", ratios(changes, empty)),
+            line(f"{what} : two pages of the slowest allowed", "ratio", ratios(changes, allowed), at_most=1),
+            line(f"{what}, at most", "statements", [statements], at_most=22),
+        ]
 
     def _import(self) -> list[Line]:
         places.copy_bare(places.IMPORT)

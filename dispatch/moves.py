@@ -81,9 +81,21 @@ RETURNING q.team_id, bin_size, expedite_limit, last_minutes
 """
 
 TAKE_QUEUES = """
-SELECT team_id FROM dispatch_queue WHERE team_id = ANY(%(teams)s) ORDER BY team_id FOR UPDATE
+WITH concerned AS (SELECT team_id FROM dispatch_queue WHERE team_id = ANY(%(teams)s) ORDER BY team_id FOR UPDATE)
+UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
 """
-RAISE_VERSIONS = "UPDATE dispatch_queue SET version = version + 1 WHERE team_id = ANY(%(teams)s)"
+
+# Those of the homes of these people, and of where they work; and which teams these were just then.
+TAKE_QUEUES_OF = """
+WITH who AS (SELECT team_id, works_in_id FROM skills_worker WHERE id = ANY(%(workers)s)),
+concerned AS (
+    SELECT q.team_id FROM dispatch_queue q
+    WHERE q.team_id IN (SELECT team_id FROM who UNION SELECT works_in_id FROM who) ORDER BY q.team_id FOR UPDATE
+), taken AS (
+    UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
+)
+SELECT team_id FROM who WHERE team_id IS NOT NULL UNION SELECT works_in_id FROM who WHERE works_in_id IS NOT NULL
+"""
 
 # A row at least, so that it always says where the person works by now.
 HELD = Statement("""
@@ -327,8 +339,12 @@ def take_file(file_id: int, *, team_id: int) -> Terms:
 
 def take_queues(team_ids: Collection[int]) -> None:
     """As `take`, of several teams, in the order of teams; a team without a queue is passed over."""
-    rows(TAKE_QUEUES, {"teams": list(team_ids)})
-    _count(RAISE_VERSIONS, {"teams": list(team_ids)})
+    _count(TAKE_QUEUES, {"teams": list(team_ids)})
+
+
+def take_queues_of(worker_ids: Collection[int]) -> set[int]:
+    """As `take_queues`, of the teams of these people; which they were is read before the locks are there."""
+    return {team_id for (team_id,) in rows(TAKE_QUEUES_OF, {"workers": list(worker_ids)})}
 
 
 def take_bin(worker_id: int, *, home: int) -> tuple[Terms, list[Held]]:

@@ -1,6 +1,6 @@
 """What a team had best learn next: the gaps that hurt most, each with its reasons, who could learn from whom, and what is planned.
 
-Sixteen statements at most, each bounded: by the people and skills of the team, by a hundred files of a type, by one day's files.
+Fifteen statements at most, each bounded: by the people and skills of the team, by a hundred files of a type, by one day's files.
 """
 
 from collections import defaultdict
