@@ -18,7 +18,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from bench import engine, measured, office, pages
 from bench.measured import Line, Round
-from dispatch import andon, attachments, cover_sheets, importing
+from dispatch import andon, attachments, cover_sheets, importing, webhooks
 from dispatch.models import File, LedgerRun, OfficeWall, Queue, State
 from skills.models import Role, Worker
 
@@ -72,11 +72,12 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     (attached,) = attachments.attach(story, [document], by=person, now=now)
     table = "\n".join(["reference,file type,title", *(f"NEW-{row},Type {row % 12},A title" for row in range(ROWS))])
     upload = importing.upload(table.encode(), name="table.csv", team=of.team, by=person, now=now)
+    hook = webhooks.make(webhooks.Wanted("Hub", "https://hub.example.com"), owner=person, now=now)[0]
     LedgerRun.objects.create(at=now, files=1, events=1, differences=[], is_ok=True)
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
         "call": call.pk, "place": 1, "loan": 1, "notice": 1, "pairing": 1, "skill": "skill-1",
-        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk, "token": 1,
+        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk, "token": 1, "webhook": hook.pk,
         "app_label": "dispatch",
     }  # fmt: skip
     files = {"waiting": waits.reference, "in a slot": held.reference, "done, a long story": story.reference}

@@ -121,6 +121,13 @@ def page(
     return Page(tuple(_told(row, reader) for row in found), end)
 
 
+def end() -> Place:
+    """After all that can be told by now: whoever goes on from here is told what becomes known later, and all of that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT dispatch_transactions_before()")
+        return Place(cursor.fetchone()[0])
+
+
 def awaited(look: Callable[[Place], Page], *, after: Place, seconds: float) -> Page:
     """What `look` finds after that place, once there is something, or after so many seconds with nothing. No transaction is open
     while it waits. Only a few wait at a time, since each takes a thread from the pages; further ones are answered at once."""

@@ -22,6 +22,7 @@ from dispatch.views import (
     skills,
     tokens,
     training,
+    webhooks,
     week,
 )
 
@@ -97,6 +98,9 @@ urlpatterns = [
     path("skills/<slug:team>/matrix.xlsx", skill_tables.as_xlsx, name="matrix_xlsx"),
     path("tokens/", tokens.mine, name="tokens"),
     path("tokens/<int:token>/revoke/", tokens.revoke, name="revoke_token"),
+    path("webhooks/", webhooks.mine, name="webhooks"),
+    path("webhooks/<int:webhook>/", webhooks.one, name="webhook"),
+    path("webhooks/<int:webhook>/deliveries/", webhooks.part, name="webhook_deliveries"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

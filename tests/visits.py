@@ -20,7 +20,20 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
-from dispatch import absences, andon, attachments, flow, importing, levels, loans, notices, pairings, shelf, tokens
+from dispatch import (
+    absences,
+    andon,
+    attachments,
+    flow,
+    importing,
+    levels,
+    loans,
+    notices,
+    pairings,
+    shelf,
+    tokens,
+    webhooks,
+)
 from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
 from skills.models import Level, Role, Team, Worker
 from tests import office
@@ -36,6 +49,7 @@ ROLES = (STRANGER, ASSISTANT, WORKER, TEACHER, LEADER, OTHER_LEADER, MANAGER, AD
 LIVE = ("/live/board/<team>/", "/live/office/", "/live/bin/")  # beside Django, see `dispatch.live`
 ADMIN = "/admin/"
 API = "/api/v1/"  # its calls are in docs/api-rights.md; only what describes it is for a browser
+HUB = "https://hub.example.com/threeslot"
 DESCRIPTION = (f"{API}docs", f"{API}openapi.json")
 
 Given = dict[str, Any]
@@ -149,6 +163,8 @@ def new_office() -> Office:
         role: tokens.make(person, name="the broker", scopes=["read"], days=9, by=person, now=NOW)[0].pk
         for role, person in people.items()
     }
+    told: dict[str, list[int]] = {LEADER: [team.pk], OTHER_LEADER: [other.pk], MANAGER: [], ADMINISTRATOR: []}
+    hooks = {role: _webhook(people[role], teams) for role, teams in told.items()}
     undo = {role: _event("logged", people[role], logged[role]) for role in (ASSISTANT, LEADER)}
     lesson = _lesson(ada, tess, people)
     in_hand = {role: Event.objects.get(pk=started[role]).file for role in started}
@@ -164,6 +180,7 @@ def new_office() -> Office:
         "pk": imports[ASSISTANT],
         "token": made[ASSISTANT],
         "loan": loan.pk,
+        "webhook": hooks[LEADER],
         "notice": asks[LEADER],
         "skill": "marine",
         "pairing": lesson,
@@ -204,6 +221,19 @@ def new_office() -> Office:
             role: Visit(sent={"event": _event("levelled", people[role])}) for role in (LEADER, ADMINISTRATOR)
         },
         ("/tokens/<token>/revoke/", "POST"): {role: Visit({"token": made[role]}) for role in made},
+        **{
+            (f"/webhooks/<webhook>/{more}", verb): {
+                role: Visit({"webhook": hooks[role]}, {"name": "Hub", "address": HUB, "teams": teams})
+                for role, teams in told.items()
+            }
+            for more, verb in (
+                ("", "GET"),
+                ("", "POST"),
+                ("", "POST act=change"),
+                ("", "POST act=secret"),
+                ("deliveries/", "GET"),
+            )
+        },
         ("/intake/undo/", "POST"): {role: Visit(sent={"event": undo[role]}) for role in undo},
         ("/attachments/<attachment>/remove/", "POST"): {role: Visit({"attachment": papers[role]}) for role in papers},
         ("/scan/<reference>/", "POST"): {
@@ -322,6 +352,13 @@ def _import(by: Worker) -> int:
     return importing.upload(table.encode(), name="files.csv", team=None, by=by, now=NOW).pk
 
 
+def _webhook(owner: Worker, teams: list[int]) -> int:
+    """With a trial on its way."""
+    made, _secret = webhooks.make(webhooks.Wanted("Hub", HUB, teams or None), owner=owner, now=NOW)
+    webhooks.send_trial(made, now=NOW)
+    return made.pk
+
+
 def _event(kind: str, by: Worker, file: File | None = None) -> int:
     events = Event.objects.filter(kind=kind, by=by)
     return (events.filter(file=file) if file else events).order_by("-pk").values_list("pk", flat=True)[0]
@@ -342,6 +379,8 @@ def _sent() -> dict[str, Given]:
             "new_password2": "correct horse",
         },
         "/tokens/": {"name": "the broker", "scopes": "read", "days": "30"},
+        "/webhooks/": {"name": "Hub", "address": HUB},
+        "/webhooks/<webhook>/": {"act": "trial"},
         "/language/": {"language": "fr"},
         "/board/<team>/help/<call>/end/": {"cause": "form unclear"},
         "/board/<team>/bin/<username>/absences/": {"starts_at": tomorrow, "ends_at": day_after},

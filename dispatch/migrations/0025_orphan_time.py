@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0023_feed'),
+        ('dispatch', '0027_webhooks'),
         ('skills', '0006_practised_before'),
     ]
 

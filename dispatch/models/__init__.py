@@ -37,6 +37,7 @@ from dispatch.models.terms import (
     new_secret,
 )
 from dispatch.models.tokens import Scope, Token
+from dispatch.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "EARLIEST_RECEIPT",
@@ -55,6 +56,7 @@ __all__ = [
     "CalendarVersion",
     "ChecklistItem",
     "Customer",
+    "Delivery",
     "Event",
     "File",
     "FileText",
@@ -79,6 +81,7 @@ __all__ = [
     "Tally",
     "Token",
     "Turn",
+    "Webhook",
     "WorkCalendar",
     "new_secret",
 ]

@@ -31,7 +31,7 @@ from dispatch.templatetags.worktime import date_time_local
 from dispatch.views.typed import LoanForm, errors_of
 from skills.models import Skill, Team, Worker
 
-MOST_CHOSEN = 20  # in one act
+MOST_NOTICES = 100
 LENDING = (Event.Kind.ASKED, Event.Kind.AGREED, Event.Kind.LENT)
 
 
@@ -209,7 +209,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
             raise Http404
         return Asked()
     zone = ZoneInfo(of.zone(host.pk))
-    chosen = tuple(dict.fromkeys(data.getlist("worker")[:MOST_CHOSEN]))
+    chosen = tuple(dict.fromkeys(data.getlist("worker")[: lending.LOOKED_AT]))
     usual_start, usual_end = lending.usual_window(of.calendar(host.pk), now=now)
     usual = {
         "starts_at": date_time_local(usual_start.astimezone(zone)) if usual_start else "",
@@ -281,7 +281,7 @@ def _notices(person: Worker, *, of: Places, now: datetime) -> list[NoticeLine]:
             each.answered,  # type: ignore[attr-defined]  # annotated
             rights.may_speak_for(person, each.team),
         )
-        for each in notices.open_notices(now=now)[:MOST_CHOSEN]
+        for each in notices.open_notices(now=now)[:MOST_NOTICES]
     ]
 
 

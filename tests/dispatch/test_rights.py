@@ -19,7 +19,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from dispatch import flow, live
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token, Webhook
 from skills.models import CoverageTarget, LevelChange, Pairing, Worker
 from tests import office as desk
 from tests import visits
@@ -136,9 +136,10 @@ def traces() -> tuple[object, ...]:
     """What any act leaves behind."""
     people = Worker.objects.order_by("pk").values_list("password", "language", "is_present")
     imports = Import.objects.order_by("pk").values_list("state", "checks")
+    hooks = Webhook.objects.order_by("pk").values_list("name", "secret", "state")
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        return (cursor.fetchone(), *people, *imports)
+        return (cursor.fetchone(), *people, *imports, *hooks)
 
 
 # --- The table ------------------------------------------------------------------------------------------------------------
