@@ -107,12 +107,12 @@ def web(database: str, worker: Worker) -> Iterator[Browser]:
 
 
 def empty_page(browser: Browser, *, times: int) -> Round:
-    return measured.of([_seconds(lambda: browser.get(EMPTY, expected=302)) for _ in range(times)])
+    return measured.of([seconds(lambda: browser.get(EMPTY, expected=302)) for _ in range(times)])
 
 
 def done(browser: Browser, of: office.Office, worker: Worker, *, times: int, htmx: bool) -> Round:
     """Done as a form: with htmx the answer is the fresh bin, without it a redirect to the page, which is not counted."""
-    seconds = []
+    spans = []
     for _ in range(times):
         held = engine.start_one(worker)
         path, form = (
@@ -121,15 +121,15 @@ def done(browser: Browser, of: office.Office, worker: Worker, *, times: int, htm
         )
         if htmx:
             headers = {"HX-Request": "true", "HX-Target": "bin"}
-            seconds.append(_seconds(lambda: browser.post(path, form, expected=200, **headers)))  # noqa: B023
+            spans.append(seconds(lambda: browser.post(path, form, expected=200, **headers)))  # noqa: B023
         else:
-            seconds.append(_seconds(lambda: browser.post(path, form, expected=303)))  # noqa: B023
+            spans.append(seconds(lambda: browser.post(path, form, expected=303)))  # noqa: B023
             browser.get("/bin/")
     office.add_files(of, times, now=timezone.now())
-    return measured.of(seconds)
+    return measured.of(spans)
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
     return time.perf_counter() - began

@@ -16,8 +16,8 @@ from django.db import connection
 from backoffice import embedded
 
 BARE = "threeslot_bench"  # migrated and empty; the others are copied from it
-SMALL, LARGE, IMPORT, HAMMER, FEW_TEAMS, MANY_TEAMS = (
-    f"{BARE}_{name}" for name in ("small", "large", "import", "hammer", "few_teams", "many_teams")
+SMALL, LARGE, IMPORT, HAMMER, FEW_TEAMS, MANY_TEAMS, MATRIX = (
+    f"{BARE}_{name}" for name in ("small", "large", "import", "hammer", "few_teams", "many_teams", "matrix")
 )
 
 
@@ -104,5 +104,5 @@ def _run(statement: str, *, role: str | None = None) -> None:
 
 def _drop_databases() -> None:
     connection.close()
-    for name in (BARE, SMALL, LARGE, IMPORT, HAMMER, FEW_TEAMS, MANY_TEAMS):
+    for name in (BARE, SMALL, LARGE, IMPORT, HAMMER, FEW_TEAMS, MANY_TEAMS, MATRIX):
         _run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -6,6 +6,7 @@ noon there, whenever that is.
 
 import time
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -14,6 +15,7 @@ from bench import measured
 from bench.measured import Round
 from dispatch import frames, timetables
 from dispatch import office as board
+from dispatch.templatetags import office_row
 from dispatch.timetables import Timetable
 
 PEOPLE = 17  # a team
@@ -96,14 +98,27 @@ def _zone_at_noon(now: datetime) -> str:
     return f"Etc/GMT{now.astimezone(UTC).hour - 12:+d}"
 
 
-def looks(*, times: int, is_first: bool = False) -> Round:
-    """From the database to plain values and to HTML. Before each look one team moves; `is_first`: nothing is known of any."""
+class Look(Enum):
+    """What is known before a look; in the words of a line."""
+
+    AGAIN = ""  # this process looked before
+    FIRST = ", first look of a process"
+    ALONE = ", nothing known to any process"
+
+
+def keep_up() -> None:
+    """As the schedule does every few seconds."""
+    board.keep_up(now=timezone.now())
+
+
+def looks(kind: Look, *, times: int) -> Round:
+    """From the database to plain values and to HTML. Before each look one team moves."""
     seconds = []
     for _ in range(times):
         _move_one_team()
-        if is_first:
-            board.forget()
-            frames.forget()
+        if kind is not Look.AGAIN:
+            office_row.forget()
+            board.forget_here() if kind is Look.FIRST else board.forget()
         began = time.perf_counter()
         look()
         seconds.append(time.perf_counter() - began)

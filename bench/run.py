@@ -30,6 +30,7 @@ from bench import (  # noqa: E402
     hammer,
     history,
     lookups,
+    matrix,
     office,
     pages,
     places,
@@ -97,6 +98,7 @@ class Bench:
         lines += self._exports()
         lines += self._cold_fill()
         lines += self._office()
+        lines += self._matrix()
         lines += self._import()
         lines += self._hammer()
         self._check_books()
@@ -323,8 +325,8 @@ class Bench:
         return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
 
     def _office(self) -> list[Line]:
-        """One team moves between two looks, as when people work while somebody watches; and the first look of all."""
-        found: dict[tuple[str, bool], list[Round]] = {}
+        """One team moves between two looks, as when people work while somebody watches; the first look of a process, and of all."""
+        found: dict[tuple[str, rows.Look], list[Round]] = {}
         for name, teams in ((places.FEW_TEAMS, FEW), (places.MANY_TEAMS, MANY)):
             _say(f"An office of {teams} teams")
             places.copy_bare(name)
@@ -334,20 +336,39 @@ class Bench:
             _say(f"The office board, round {number + 1} of {self.rounds}")
             for name in (places.FEW_TEAMS, places.MANY_TEAMS):
                 places.use(name)
-                for is_first in (True, False):
-                    found.setdefault((name, is_first), []).append(
-                        rows.looks(times=1 if is_first else 7, is_first=is_first)
+                rows.keep_up()
+                for look in rows.Look:
+                    found.setdefault((name, look), []).append(
+                        rows.looks(look, times=1 if look is rows.Look.ALONE else 7)
                     )
-        few, many = (found[name, False] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
-        few_first, many_first = (found[name, True] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
         what = f"Office board of {MANY} teams, {MANY * rows.PEOPLE:,} people"
+        lines = []
+        for look in rows.Look:
+            few, many = (found[name, look] for name in (places.FEW_TEAMS, places.MANY_TEAMS))
+            limit = None if look is rows.Look.ALONE else 5
+            lines += [
+                milliseconds(f"Office board of {FEW} teams{look.value}", few),
+                milliseconds(f"{what}{look.value}", many),
+                line(f"{what} : {FEW} teams{look.value}", "ratio", ratios(many, few), at_most=limit),
+            ]
+        return [*lines, line("Office board", "statements", [engine.statements(rows.look)])]
+
+    def _matrix(self) -> list[Line]:
+        """Nobody waits for a cell: it is saved, looked at for orphans and drawn anew in twice the time that a page may take."""
+        empty, changes = [], []
+        with matrix.opened(places.MATRIX) as (shown, browser):
+            for number in range(self.rounds):
+                _say(f"The skills matrix, round {number + 1} of {self.rounds}")
+                empty.append(pages.empty_page(browser, times=20))
+                changes.append(shown.changes(browser, times=9))
+            statements = shown.statements()
+        allowed = [Round(p50=2 * (2 * each.p50 + tour.ALLOWED_MILLISECONDS / 1000), rate=0) for each in empty]
+        what = f"A level changed in a matrix of {matrix.PEOPLE} by {matrix.SKILLS}"
         return [
-            milliseconds(f"Office board of {FEW} teams", few),
-            milliseconds(what, many),
-            line(f"{what} : {FEW} teams", "ratio", ratios(many, few), at_most=5),
-            milliseconds(f"{what}, nothing known", many_first),
-            line(f"{what} : {FEW} teams, nothing known", "ratio", ratios(many_first, few_first)),
-            line("Office board", "statements", [engine.statements(rows.look)]),
+            milliseconds(what, changes),
+            line(f"{what}, in empty pages", "pages", ratios(changes, empty)),
+            line(f"{what} : two pages of the slowest allowed", "ratio", ratios(changes, allowed), at_most=1),
+            line(f"{what}, at most", "statements", [statements], at_most=22),
         ]
 
     def _import(self) -> list[Line]:

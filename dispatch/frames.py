@@ -3,20 +3,17 @@
 What a page is given and what the stream sends come from here, so that they are one.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.template.loader import get_template, render_to_string
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from dispatch import boards, moves
-from dispatch.office import Office, Row, office
+from dispatch.office import Office, office
 from skills.models import Team
 
 RENDER_EVERY = 30  # seconds after which an unchanged board is rendered again
@@ -91,9 +88,8 @@ def board_context(board: boards.Board) -> dict[str, object]:
 
 
 def office_context(office: Office, *, lends: bool) -> dict[str, object]:
-    """What the office's partial is given, in the page and in the stream alike. Rows come as HTML."""
-    given = {"heads": _heads(), "lend": reverse("lend") if lends else ""}
-    return {"office": office, "rows": list(_rows(office, given)), "build": build(), **given}
+    """What the office's partial is given, in the page and in the stream alike."""
+    return {"office": office, "heads": _heads(), "lend": reverse("lend") if lends else "", "build": build()}
 
 
 def _heads() -> dict[str, str]:
@@ -108,27 +104,6 @@ def _heads() -> dict[str, str]:
         "orphans": _("Orphans"),
         "loans": _("Loans"),
     }
-
-
-# What was drawn of a row, by its team, for whom, and the very row: it is another one as soon as anything about it is.
-_drawn: dict[tuple[int, str, str], tuple[Row, SafeString]] = {}
-
-
-def forget() -> None:
-    """Draw everything anew."""
-    _drawn.clear()
-
-
-def _rows(office: Office, given: dict[str, Any]) -> Iterator[SafeString]:
-    """Of hundreds of teams few have moved: the others are not drawn again."""
-    language, lend = translation.get_language() or "", given["lend"]
-    template = get_template("dispatch/_office_row.html")
-    for row in office.rows:
-        known = _drawn.get((row.team_id, language, lend))
-        if known is None or known[0] is not row:
-            known = row, mark_safe(template.render({"row": row, **given}))  # noqa: S308 the template escaped it
-            _drawn[row.team_id, language, lend] = known
-        yield known[1]
 
 
 def render(topic: BoardTopic | OfficeTopic, *, now: datetime) -> tuple[int, Frame]:

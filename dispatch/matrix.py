@@ -151,8 +151,16 @@ class Matrix:
 
 def zone_of(team: Team) -> ZoneInfo:
     """That of the team's calendar; UTC where it has none."""
-    queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
-    return ZoneInfo(queue.calendar.hours().zone if queue else "UTC")
+    return _zone(_queues(team))
+
+
+def _zone(queues: list[Queue]) -> ZoneInfo:
+    return ZoneInfo(queues[0].calendar.hours().zone if queues else "UTC")
+
+
+def _queues(team: Team) -> list[Queue]:
+    """The one it has, with its calendar, or none."""
+    return list(Queue.objects.select_related("calendar__current").filter(team=team))
 
 
 def last_day(until: datetime | None, zone: ZoneInfo) -> date | None:
@@ -167,13 +175,19 @@ def end_of(day: date, zone: ZoneInfo) -> datetime:
 
 
 def matrix(
-    team: Team, *, reader: Worker, now: datetime, worker: Worker | None = None, skill: Skill | None = None
+    team: Team,
+    *,
+    reader: Worker,
+    now: datetime,
+    worker: Worker | None = None,
+    skill: Skill | None = None,
+    changes_of_all: bool = False,
 ) -> Matrix:
     """As this reader may see it. Of one skill or with the row of one person alone where these are given, whoever needs or has it;
-    coverage is always that of the whole team."""
+    coverage is always that of the whole team, and changes are with `changes_of_all`."""
     prefetch_related_objects([reader], "leads")  # the rules below ask for them again and again
-    zone = zone_of(team)
-    now = now.astimezone(zone)
+    queues = _queues(team)
+    now = now.astimezone(_zone(queues))
     people = list(_people(team))
     held = _held(people, skill)
     types = list(_types(team, skill))
@@ -182,22 +196,18 @@ def matrix(
     shown = [person for person in people if worker is None or person.pk == worker.pk]
     marks = _marks(people, held, told=told, reader=reader, beside=_beside(team, skill, now=now), now=now)
     skills = _skills({each.skill_id or 0 for each in types}, {key[1] for key in marks} | {*targets}, also=skill)
-    able = _able(held, here=_here_today(team, now=now), now=now)
+    able = _able(held, here=attendance.today(queues, now=now).get(team.pk, set()), now=now)
     names = Counter(person.get_short_name() for person in people)
+    changed = people if changes_of_all else shown
     return Matrix(
         team=team,
         now=now,
         columns=tuple(_column(each, types, able[each.pk], target=targets.get(each.pk)) for each in skills),
         rows=tuple(_row(person, team, skills, marks, names=names, told=told, reader=reader) for person in shown),
-        changes=_changes([person for person in shown if told[person.pk]], skill, now=now),
+        changes=_changes([each for each in changed if told[each.pk]], None if changes_of_all else skill, now=now),
         may_set=rights.may_set_levels(reader, team),
         may_see_training=rights.may_see_training(reader, team),
     )
-
-
-def latest_changes(team: Team, *, reader: Worker, now: datetime) -> tuple[Change, ...]:
-    """Those of the matrix alone; `now` is in the zone of the team. Two statements."""
-    return _changes([person for person in _people(team) if rights.may_see_gaps(reader, person)], None, now=now)
 
 
 def _people(team: Team) -> QuerySet[Worker]:
@@ -304,12 +314,6 @@ def _column(skill: Skill, types: Iterable[FileType], able: _Able, *, target: int
         target=target,
         teachers=able.teachers,
     )
-
-
-def _here_today(team: Team, *, now: datetime) -> set[int]:
-    """The keys of who is at work in this team, or expected today."""
-    queues = Queue.objects.select_related("calendar__current").filter(team=team)
-    return attendance.today(queues, now=now).get(team.pk, set())
 
 
 def _row(

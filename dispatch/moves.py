@@ -81,9 +81,21 @@ RETURNING q.team_id, bin_size, expedite_limit, last_minutes
 """
 
 TAKE_QUEUES = """
-SELECT team_id FROM dispatch_queue WHERE team_id = ANY(%(teams)s) ORDER BY team_id FOR UPDATE
+WITH concerned AS (SELECT team_id FROM dispatch_queue WHERE team_id = ANY(%(teams)s) ORDER BY team_id FOR UPDATE)
+UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
 """
-RAISE_VERSIONS = "UPDATE dispatch_queue SET version = version + 1 WHERE team_id = ANY(%(teams)s)"
+
+# Those of the homes of these people, and of where they work; and which teams these were just then.
+TAKE_QUEUES_OF = """
+WITH who AS (SELECT team_id, works_in_id FROM skills_worker WHERE id = ANY(%(workers)s)),
+concerned AS (
+    SELECT q.team_id FROM dispatch_queue q
+    WHERE q.team_id IN (SELECT team_id FROM who UNION SELECT works_in_id FROM who) ORDER BY q.team_id FOR UPDATE
+), taken AS (
+    UPDATE dispatch_queue q SET version = version + 1 FROM concerned WHERE q.team_id = concerned.team_id
+)
+SELECT team_id FROM who WHERE team_id IS NOT NULL UNION SELECT works_in_id FROM who WHERE works_in_id IS NOT NULL
+"""
 
 # A row at least, so that it always says where the person works by now.
 HELD = Statement("""
@@ -119,7 +131,7 @@ WITH finished AS (
     UPDATE dispatch_bin SET lately_files = lately_files * {FADED} + 1, lately_weight = lately_weight * {FADED} + finished.weight
     FROM finished, slot WHERE worker_id = slot.bin_id
 ), practised AS (
-    UPDATE skills_competence c SET practised_on = today.on_day
+    UPDATE skills_competence c SET practised_on = today.on_day, practised_before_on = c.practised_on
     FROM finished JOIN dispatch_filetype t ON t.id = finished.file_type_id CROSS JOIN slot CROSS JOIN LATERAL (
         SELECT (%(now)s AT TIME ZONE v.zone)::date AS on_day
         FROM dispatch_queue q JOIN dispatch_workcalendar k ON k.id = q.calendar_id
@@ -231,6 +243,33 @@ SELECT team_id, id, %(kind)s, %(by)s, %(cause)s, %(from)s, %(to)s,
     (SELECT bin_id FROM emptied), (SELECT position FROM emptied), %(now)s, %(undoes)s, %(left)s::jsonb FROM moved
 """
 
+# Files that somebody finished, with the skill and the day in the zone of the team.
+PRACTICE = """
+dispatch_file f JOIN dispatch_filetype t ON t.id = f.file_type_id JOIN dispatch_queue q ON q.team_id = f.team_id
+JOIN dispatch_workcalendar k ON k.id = q.calendar_id JOIN dispatch_calendarversion v ON v.id = k.current_id
+CROSS JOIN LATERAL (SELECT (f.done_at AT TIME ZONE v.zone)::date AS on_day) done
+WHERE f.done_by_id = undone.worker_id AND f.state = 'done' AND t.skill_id = undone.skill_id
+"""
+
+# A day on which nothing else of that skill was done is no day of practice, and the one before it is the last one again. What was
+# the last one before that is looked up: only who takes back two days at once needs it.
+UNPRACTISE = f"""
+WITH undone AS (
+    SELECT e.worker_id, e.at, t.skill_id, (e.at AT TIME ZONE v.zone)::date AS on_day
+    FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id JOIN dispatch_filetype t ON t.id = f.file_type_id
+    JOIN dispatch_queue q ON q.team_id = f.team_id JOIN dispatch_workcalendar k ON k.id = q.calendar_id
+    JOIN dispatch_calendarversion v ON v.id = k.current_id WHERE e.id = %(event)s
+), still AS (
+    SELECT c.id, CASE WHEN c.practised_on > on_day THEN c.practised_on ELSE c.practised_before_on END AS on_day
+    FROM skills_competence c JOIN undone USING (worker_id, skill_id) WHERE on_day IN (c.practised_on, c.practised_before_on)
+        AND NOT EXISTS (SELECT FROM {PRACTICE} AND f.done_at > undone.at - interval '1 day' AND done.on_day = undone.on_day)
+)
+UPDATE skills_competence c SET practised_on = still.on_day, practised_before_on = (
+    SELECT done.on_day FROM {PRACTICE} AND done.on_day < still.on_day ORDER BY f.done_at DESC LIMIT 1
+)
+FROM still, undone WHERE c.id = still.id
+"""
+
 NOTE = """
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, undoes_id)
 SELECT f.team_id, f.id, %(kind)s, %(by)s, %(cause)s, f.state, f.state, s.bin_id, s.position, %(now)s, %(undoes)s
@@ -300,8 +339,12 @@ def take_file(file_id: int, *, team_id: int) -> Terms:
 
 def take_queues(team_ids: Collection[int]) -> None:
     """As `take`, of several teams, in the order of teams; a team without a queue is passed over."""
-    rows(TAKE_QUEUES, {"teams": list(team_ids)})
-    _count(RAISE_VERSIONS, {"teams": list(team_ids)})
+    _count(TAKE_QUEUES, {"teams": list(team_ids)})
+
+
+def take_queues_of(worker_ids: Collection[int]) -> set[int]:
+    """As `take_queues`, of the teams of these people; which they were is read before the locks are there."""
+    return {team_id for (team_id,) in rows(TAKE_QUEUES_OF, {"workers": list(worker_ids)})}
 
 
 def take_bin(worker_id: int, *, home: int) -> tuple[Terms, list[Held]]:
@@ -388,6 +431,11 @@ def place(
     told = {"kind": kind, "by": by_id, "cause": cause, "now": now, "undoes": undoes}
     told["left"] = json.dumps(left) if left else None
     _insist(_count(PLACE, {"file": file_id, "from": from_state, "to": to_state, **told}), wanted=1)
+
+
+def unpractise(event_id: int) -> None:
+    """After the file of this event, which finished it, is done no more."""
+    _count(UNPRACTISE, {"event": event_id})
 
 
 def note(

@@ -2,24 +2,25 @@
 people.
 
 Each number is what the team's own board says; only it is asked for all teams at once, because thousands of bins are too many to be
-built here. And only for those that moved: a process keeps what it knows of a team as long as the version of its queue is the same,
-for a minute at most, because files grow older without an act. What came in on days that are over is kept for two.
+built here. And only for those that moved: what is known of a team is kept, for all processes, as long as the version of its queue
+is the same; for a minute at most, because files grow older without an act, and what came in on days that are over for ten.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.utils import timezone
 
 from dispatch import between_teams, moves, sparklines, staffing, tallies, usual
 from dispatch.backlog import days_of_work
 from dispatch.between_teams import Lent, Said
 from dispatch.calendars import Calendar
+from dispatch.kept import Memory
 from dispatch.models import CalendarVersion
 from dispatch.orphans import orphans_by_team
 from dispatch.sparklines import Sparkline
@@ -32,7 +33,8 @@ FROM skills_team t LEFT JOIN dispatch_queue q ON q.team_id = t.id LEFT JOIN disp
 ORDER BY t.name
 """
 ROW_LASTS = timedelta(minutes=1)
-BEFORE_LASTS = timedelta(minutes=2)
+BEFORE_LASTS = timedelta(minutes=10)
+AHEAD = timedelta(seconds=15)
 
 
 class Need(IntEnum):
@@ -173,43 +175,42 @@ class Before(NamedTuple):
     past: Past | None
 
 
-class Kept(NamedTuple):
-    """What is known, how long that lasts, and of what state of the team."""
-
-    state: object
-    until: datetime
-    what: Any
-
-
-# By database and team.
-_rows: dict[tuple[str, int], Kept] = {}
-_befores: dict[tuple[str, int], Kept] = {}
+_befores = Memory(lasts=BEFORE_LASTS, made_of=(Before, Past, Inflow))
+_rows = Memory(lasts=ROW_LASTS, made_of=(Row, Team, Usual, Sparkline, Hands, Lent, Said))
 
 
 def forget() -> None:
     """Ask about everything anew."""
-    _rows.clear()
-    _befores.clear()
+    _rows.forget()
+    _befores.forget()
+
+
+def forget_here() -> None:
+    """Know what a process knows that has just begun: what others keep in Redis."""
+    _rows.forget_here()
+    _befores.forget_here()
+
+
+def keep_up(*, now: datetime | None = None) -> None:
+    """Ask about teams that moved, and about those of which too little time is left until the next call, so that whoever looks first
+    finds nearly everything known. The schedule calls it; a job has no caller to bring the time."""
+    _office(now=now or timezone.now(), ahead=AHEAD)
 
 
 def office(*, now: datetime) -> Office:
     """All teams at an instant. Eleven statements; four when nothing has to be asked anew."""
+    return _office(now=now, ahead=timedelta())
+
+
+def _office(*, now: datetime, ahead: timedelta) -> Office:
     teams = [Team(*row) for row in moves.rows(TEAMS, {})]
-    dispatched = [team for team in teams if team.calendar_id is not None and not team.is_front_office]
-    clocks = _clocks(dispatched, now=now)
+    dispatched = {team.pk: team for team in teams if team.calendar_id is not None and not team.is_front_office}
+    clocks = _clocks(dispatched.values(), now=now)
     between = _between(teams, now=now)
-    befores = _known(
-        _befores,
-        {team: _state_of_before(team, clocks[team.calendar_id]) for team in dispatched},
-        lambda stale: _ask_before(stale, clocks, now=now),
-        lasts=BEFORE_LASTS,
-        now=now,
-    )
-    rows = _known(
-        _rows,
-        {team: (team, between[team.pk]) for team in dispatched},
-        lambda stale: _ask_rows(stale, clocks, befores, between, now=now),
-        lasts=ROW_LASTS,
+    rows = _rows.known(
+        {pk: (team, clocks[team.calendar_id].today, between[pk]) for pk, team in dispatched.items()},
+        lambda stale: _ask_rows([dispatched[pk] for pk in stale], clocks, between, now=now),
+        ahead=ahead,
         now=now,
     )
     others = [
@@ -231,7 +232,7 @@ def version() -> int:
     return int(number)
 
 
-def _clocks(teams: list[Team], *, now: datetime) -> dict[int, Clock]:
+def _clocks(teams: Collection[Team], *, now: datetime) -> dict[int, Clock]:
     """By the version of the calendar. One statement."""
     used = Counter(team.calendar_id for team in teams)
     calendars = {each.pk: each.hours() for each in CalendarVersion.objects.filter(pk__in=used)}
@@ -263,28 +264,28 @@ def _between(teams: list[Team], *, now: datetime) -> dict[int, Between]:
     }
 
 
-def _state_of_before(team: Team, clock: Clock) -> tuple[object, ...]:
-    """It changes with the day; and with every act while there is no past, so that an import of one shows at once."""
-    known = _befores.get((_database(), team.pk))
-    return team.calendar_id, clock.today, None if known and known.what.past else team.version
+def _befores_of(teams: list[Team], clocks: Mapping[int, Clock], *, now: datetime) -> dict[int, Before]:
+    """Two statements, or none. It changes with the day; and with every act while there is no past, so that an import of one
+    shows at once."""
 
+    def state(team: Team) -> tuple[object, ...]:
+        known = _befores.get(team.pk)
+        return team.calendar_id, clocks[team.calendar_id].today, team.version if known and not known.past else None
 
-def _ask_before(teams: list[Team], clocks: Mapping[int, Clock], *, now: datetime) -> Iterator[Before]:
-    """Two statements."""
-    calendars = {team.pk: clocks[team.calendar_id].calendar for team in teams}
-    paces, pasts = tallies.paces(calendars, now=now), usual.past(calendars, now=now)
-    return (Before(paces.get(pk), pasts.get(pk)) for pk in calendars)
+    def ask(stale: list[int]) -> Iterator[Before]:
+        calendars = {pk: calendar_of[pk] for pk in stale}
+        paces, pasts = tallies.paces(calendars, now=now), usual.past(calendars, now=now)
+        return (Before(paces.get(pk), pasts.get(pk)) for pk in stale)
+
+    calendar_of = {team.pk: clocks[team.calendar_id].calendar for team in teams}
+    return _befores.known({team.pk: state(team) for team in teams}, ask, now=now)
 
 
 def _ask_rows(
-    teams: list[Team],
-    clocks: Mapping[int, Clock],
-    befores: Mapping[int, Before],
-    between: Mapping[int, Between],
-    *,
-    now: datetime,
+    teams: list[Team], clocks: Mapping[int, Clock], between: Mapping[int, Between], *, now: datetime
 ) -> Iterator[Row]:
-    """Five statements."""
+    """Seven statements; five of them where what was before is known."""
+    befores = _befores_of(teams, clocks, now=now)
     calendars = {team.pk: clocks[team.calendar_id].calendar for team in teams}
     days = tallies.days(calendars, now=now)
     inflow = usual.inflow((team.pk, calendars[team.pk], clocks[team.calendar_id].today) for team in teams)
@@ -305,31 +306,6 @@ def _ask_rows(
             orphans.get(team.pk, 0),
             between[team.pk],
         )
-
-
-def _known(
-    kept: dict[tuple[str, int], Kept],
-    states: Mapping[Team, object],
-    ask: Callable[[list[Team]], Iterator[Any]],
-    *,
-    lasts: timedelta,
-    now: datetime,
-) -> dict[int, Any]:
-    """By team: what is kept while its state is the same, and what is asked anew, of all such teams at once. It lasts for half that
-    time at least, and for every team another one, so that not all of them end together."""
-    database = _database()
-    found = {team: kept.get((database, team.pk)) for team in states}
-    stale = [team for team, each in found.items() if not (each and each.state == states[team] and now < each.until)]
-    if stale:
-        for number, (team, what) in enumerate(zip(stale, ask(stale), strict=True), 1):
-            kept[database, team.pk] = found[team] = Kept(
-                states[team], now + lasts * (1 + number / len(stale)) / 2, what
-            )
-    return {team.pk: each.what for team, each in found.items() if each}
-
-
-def _database() -> str:
-    return str(connection.settings_dict["NAME"])
 
 
 def _row(

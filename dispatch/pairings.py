@@ -98,7 +98,7 @@ def follow_level(worker_id: int, skill_id: int, *, level: int | None, by: Worker
     """What a new level means for the pairings of this person in this skill: one that has reached its level ends, one whose learner
     has no level or whose teacher cannot teach any more ends, too. The keys of those that ended; the caller holds the queues."""
     ended = []
-    for each in _open().filter(Q(learner=worker_id) | Q(teacher=worker_id), skill=skill_id):
+    for each in of_a_level(worker_id, skill_id):
         is_reached = each.learner_id == worker_id and level is not None and level >= each.until_level
         if is_reached or level is None or (each.teacher_id == worker_id and level < Level.O):
             _open().filter(pk=each.pk).update(ended_at=now, ended_by=by, level_reached=level if is_reached else None)
@@ -109,6 +109,11 @@ def follow_level(worker_id: int, skill_id: int, *, level: int | None, by: Worker
 def of_people(worker_ids: Collection[int]) -> list[Pairing]:
     """The open ones in which any of these teach or learn."""
     return list(_open().filter(Q(learner__in=worker_ids) | Q(teacher__in=worker_ids)))
+
+
+def of_a_level(worker_id: int | F, skill_id: int | F) -> QuerySet[Pairing]:
+    """The open ones in which this person teaches or learns this skill."""
+    return _open().filter(Q(learner=worker_id) | Q(teacher=worker_id), skill=skill_id)
 
 
 def reopen(pairings: list[int]) -> None:
@@ -142,8 +147,7 @@ def take_queues_of(worker: Worker) -> Worker:
 
 def take_queues_of_all(worker_ids: Collection[int]) -> dict[int, Worker]:
     """As `take_queues_of`, of many; by their keys."""
-    taken = _teams_of(Worker.objects.in_bulk(worker_ids).values())
-    moves.take_queues(sorted(taken))
+    taken = moves.take_queues_of(worker_ids)
     found = Worker.objects.in_bulk(worker_ids)
     if _teams_of(found.values()) - taken:
         raise Overtaken

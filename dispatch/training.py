@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import moves
+from dispatch import moves, orphan_time
 from dispatch.calendars import Calendar
 from dispatch.hands import HANDS
 from dispatch.matrix import Column, Cover, Mark, Matrix, Row, last_day, matrix
@@ -42,8 +42,9 @@ LIMIT {LOOKED_AT}
 
 
 class Severity(NamedTuple):
-    """What hurts more comes first, from left to right."""
+    """What hurts more comes first, from left to right. `orphan_hours` are those of the last working day and of today so far."""
 
+    orphan_hours: float
     orphans: int
     is_needed: bool
     nobody: bool
@@ -137,11 +138,15 @@ def plan(team: Team, *, reader: Worker, now: datetime) -> Plan:
 
 def _gaps(shown: Matrix, at_home: list[Row], open_ones: list[Pairing], *, now: datetime) -> tuple[Gap, ...]:
     orphaned = _orphans_by_skill(shown.team, now=now)
-    waited = _waited(shown.team, now=now)
+    calendar = _calendar_of(shown.team)
+    times = orphan_time.time_of(
+        shown.team.pk, since=_last_working_day(calendar, now.date()) if calendar else now.date()
+    )
+    waited = _waited(shown.team, calendar, now=now) if calendar else {}
     gaps = []
     for place, column in enumerate(shown.columns):
-        severity = _severity(column, orphaned.get(column.skill.pk, ()), waited)
-        if not any(severity[i] for i in (0, 2, 3, 4, 5, 6)):
+        severity = _severity(column, orphaned.get(column.skill.pk, ()), times.get(column.skill.pk, timedelta()), waited)
+        if not any(severity._replace(is_needed=False)):
             continue
         marks = [(row, row.marks[place]) for row in at_home]
         pairs = tuple(islice(_pairs(marks, open_ones), PROPOSED))
@@ -150,9 +155,12 @@ def _gaps(shown: Matrix, at_home: list[Row], open_ones: list[Pairing], *, now: d
     return tuple(sorted(gaps, key=lambda gap: gap.severity, reverse=True))
 
 
-def _severity(column: Column, orphaned: Iterable[Orphans], waited: Mapping[int | None, timedelta]) -> Severity:
+def _severity(
+    column: Column, orphaned: Iterable[Orphans], orphan_time: timedelta, waited: Mapping[int | None, timedelta]
+) -> Severity:
     mine, mean = waited.get(column.skill.pk), waited.get(None)
     return Severity(
+        orphan_hours=round(orphan_time / timedelta(hours=1), 1),
         orphans=sum(each.number for each in orphaned),
         is_needed=bool(column.needs),
         nobody=column.cover is Cover.NONE,
@@ -164,6 +172,10 @@ def _severity(column: Column, orphaned: Iterable[Orphans], waited: Mapping[int |
 
 
 def _reasons(column: Column, severity: Severity, waited: Mapping[int | None, timedelta]) -> Iterator[str]:
+    if severity.orphan_hours:
+        yield _(
+            "since the last working day began, its files waited %(hours)s working hours in all while nobody here could do them"
+        ) % {"hours": f"{severity.orphan_hours:.1f}"}
     if severity.orphans:
         yield ngettext(
             "%(number)d file waits that nobody here can do before its promise",
@@ -202,12 +214,13 @@ def _orphans_by_skill(team: Team, *, now: datetime) -> dict[int, list[Orphans]]:
     return found
 
 
-def _waited(team: Team, *, now: datetime) -> dict[int | None, timedelta]:
-    """The mean working time that files finished on the last working day had waited for a slot: by skill, and of all under None."""
+def _calendar_of(team: Team) -> Calendar | None:
     queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
-    if queue is None:
-        return {}
-    calendar = queue.calendar.hours()
+    return queue.calendar.hours() if queue else None
+
+
+def _waited(team: Team, calendar: Calendar, *, now: datetime) -> dict[int | None, timedelta]:
+    """The mean working time that files finished on the last working day had waited for a slot: by skill, and of all under None."""
     day = _last_working_day(calendar, now.date())
     asked = {"teams": [team.pk], "now": now, "since": _midnight(day, now), "before": _midnight(now.date(), now)}
     spans: defaultdict[int | None, list[timedelta]] = defaultdict(list)

@@ -43,6 +43,9 @@ OF_NOTICES = (Event.Kind.POSTED, Event.Kind.CLOSED)
 OF_LEARNING = (Event.Kind.LEVELLED, Event.Kind.TARGETED, Event.Kind.PAIRED, Event.Kind.UNPAIRED)
 
 
+Compensation = Callable[[Event, Worker, datetime], None]
+
+
 class NotYours(flow.Refused):
     """Only who did it can undo it."""
 
@@ -58,13 +61,7 @@ class CannotBeUndone(flow.Refused):
 @act
 def undo(event: Event, *, by: Worker, now: datetime) -> None:
     """Take this act back. Raises NotYours, TooLate, CannotBeUndone, and nothing is changed then."""
-    compensate = COMPENSATIONS.get(event.kind)
-    if compensate is None or event.by_id is None:
-        raise CannotBeUndone(_("This cannot be undone."))
-    if event.by_id != by.pk:
-        raise NotYours(_("Only who did this can undo it."))
-    if now - event.at > WITHIN:
-        raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
+    compensate = _insist_on_turn(event, by=by, now=now)
     if event.worker and event.kind in OF_LEARNING:
         pairings.take_queues_of(event.worker)
     elif event.worker:
@@ -116,6 +113,17 @@ def undo_together(event_ids: Collection[int], *, by: Worker, now: datetime) -> N
         undo(each, by=by, now=now)
 
 
+@act
+def undo_levels(events: Collection[Event], *, by: Worker, now: datetime) -> None:
+    """Levels that were set in one act: all of them or none. Raises as `undo` does."""
+    for each in events:
+        _insist_on_turn(each, by=by, now=now)
+    moves.take_queues_of([each.worker_id for each in events if each.worker_id])
+    if Event.objects.filter(undoes__in=events).exists():
+        raise CannotBeUndone(_("This was undone already."))
+    levels.take_back(list(events), by=by, now=now)
+
+
 def act_of(person: Worker, *, kind: str, file: int | None, at: datetime) -> int | None:
     """The event of what this person did to a file (to nobody's file: away, back) at this very instant, for `undo`."""
     done = Event.objects.filter(file=file, kind=kind, by=person, at=at)
@@ -130,6 +138,18 @@ def acts_on_loans(person: Worker, *, kinds: Collection[str], number: int, at: da
     for pk, worker in done.values_list("pk", "worker")[: 2 * number]:
         last.setdefault(worker, pk)
     return list(last.values())
+
+
+def _insist_on_turn(event: Event, *, by: Worker, now: datetime) -> Compensation:
+    """What takes it back, if this person may now."""
+    compensate = COMPENSATIONS.get(event.kind)
+    if compensate is None or event.by_id is None:
+        raise CannotBeUndone(_("This cannot be undone."))
+    if event.by_id != by.pk:
+        raise NotYours(_("Only who did this can undo it."))
+    if now - event.at > WITHIN:
+        raise TooLate(_("A minute has passed, so this stays. Do the opposite instead."))
+    return compensate
 
 
 def _insist_that_nothing_followed(event: Event) -> None:
@@ -166,6 +186,8 @@ def _take_back(event: Event, by: Worker, now: datetime) -> None:
         _note(event, by, now)
     else:
         moves.place(file.pk, file.state, State.WAITING, kind=Event.Kind.UNDONE, by_id=by.pk, now=now, undoes=event.pk)
+    if event.kind == Event.Kind.DONE:
+        moves.unpractise(event.pk)
     if event.worker_id and event.from_state == State.IN_SLOT:
         _into_its_slot(file, event, now=now)
     _reopen_help(event)
@@ -279,7 +301,10 @@ def _notice_as_before(event: Event, by: Worker, now: datetime) -> None:
 
 
 def _level_as_before(event: Event, by: Worker, now: datetime) -> None:
-    levels.take_back(event, by=by, now=now)
+    if event.kind == Event.Kind.TARGETED:
+        levels.take_target_back(event, by=by, now=now)
+    else:
+        levels.take_back([event], by=by, now=now)
 
 
 def _paired_as_before(event: Event, by: Worker, now: datetime) -> None:
@@ -302,7 +327,7 @@ def _plan_again(event: Event, by: Worker, now: datetime) -> None:
     absences.put_back(event, by=by, now=now)
 
 
-COMPENSATIONS: dict[str, Callable[[Event, Worker, datetime], None]] = {
+COMPENSATIONS: dict[str, Compensation] = {
     Event.Kind.LOGGED: _unlog,
     Event.Kind.STARTED: _lay_down,
     Event.Kind.DONE: _take_back,

@@ -1,4 +1,4 @@
-"""Having a team refilled soon: a job per wake-up, at most one waiting. Redis carries nothing else, and may be dead (R8)."""
+"""Having a team refilled soon: a job per wake-up, at most one waiting. Redis may be dead (R8)."""
 
 import logging
 from functools import partial

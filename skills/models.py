@@ -182,7 +182,8 @@ class Level(models.IntegerChoices):
 class Competence(models.Model):
     """One person's level in one skill. No row, or a certificate that has ended: this person cannot do it.
 
-    `practised_on` is the day, in the zone of the team, on which they last finished a file that needs it.
+    `practised_on` is the day, in the zone of the team, on which they last finished a file that needs it; `practised_before_on` is
+    the last such day before that one, for whoever takes a file back.
     """
 
     worker = models.ForeignKey(
@@ -207,6 +208,7 @@ class Competence(models.Model):
         ),
     )
     practised_on = models.DateField(_("last practised"), null=True, editable=False)
+    practised_before_on = models.DateField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("competence")
@@ -214,6 +216,11 @@ class Competence(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_level_per_person_and_skill", fields=["worker", "skill"]),
             models.CheckConstraint(name="level_is_iluo", condition=Q(level__in=Level.values)),
+            models.CheckConstraint(
+                name="practised_before_it_was_last",
+                condition=Q(practised_before_on__isnull=True)
+                | Q(practised_on__isnull=False, practised_before_on__lt=F("practised_on")),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from dispatch.models.files import (
 from dispatch.models.imports import Import, RememberedColumns
 from dispatch.models.loans import Loan, Notice
 from dispatch.models.mail import Mail, Mailbox, MailRule, MailSender
+from dispatch.models.orphans import OrphanLook, OrphanTime
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -72,6 +73,8 @@ __all__ = [
     "Mailbox",
     "Notice",
     "OfficeWall",
+    "OrphanLook",
+    "OrphanTime",
     "PassBack",
     "Queue",
     "QueueMissing",

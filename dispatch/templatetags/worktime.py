@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from django import template
 from django.template.defaultfilters import floatformat
 from django.utils import dateformat
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -39,11 +40,7 @@ def days_of_work(days: float | Decimal | None) -> str:
         return _("days of work unknown")
     if 0 < days < 0.05:
         return _("under 0.1 days of work")
-    told = round(float(days), 0 if days >= 100 else 1)
-    if told == 0.5:
-        return _("half a day of work")
-    number = floatformat(told, "-1g")
-    return ngettext("%(days)s day of work", "%(days)s days of work", _counted(told)) % {"days": number}
+    return _days_of_work(round(float(days), 0 if days >= 100 else 1), get_language())
 
 
 @register.filter
@@ -90,6 +87,15 @@ def seen_from(at: datetime | None, now: datetime) -> str:
 def since(at: datetime, now: datetime) -> str:
     """ "09:05" of today, otherwise as seen from now."""
     return clock(at) if at.date() == now.date() else seen_from(at, now)
+
+
+@lru_cache(maxsize=4096)
+def _days_of_work(told: float, _language: str | None) -> str:
+    """Few numbers are told, and each takes long to write."""
+    if told == 0.5:
+        return _("half a day of work")
+    number = floatformat(told, "-1g")
+    return ngettext("%(days)s day of work", "%(days)s days of work", _counted(told)) % {"days": number}
 
 
 def _day_name(at: datetime, now: datetime, days: int) -> str:

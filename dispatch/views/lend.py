@@ -61,7 +61,18 @@ class Asked:
     reason: str = ""
     window: Window | None = None
     is_now: bool = True
+    opens_all: bool = False
     errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shows_all(self) -> bool:
+        """Also those candidates who do not stand among the first."""
+        return self.opens_all or bool(self.chosen)
+
+    @property
+    def ranked_for(self) -> str:
+        """The times for which candidates are ranked, as they were typed."""
+        return f"{self.starts_at}/{self.ends_at}" if self.window else ""
 
 
 @never_cache
@@ -88,13 +99,16 @@ def lend(request: HttpRequest) -> HttpResponse:
 @require_safe
 @rights.only(rights.may_see_loans)
 def effect(request: HttpRequest) -> HttpResponse:
-    """The fragment alone: before and after, for what is ticked and typed. Whoever asks without a team gets the page."""
+    """The fragments alone: before and after, for what is ticked and typed, and who can help in the order for those times, unless
+    they stand in it already. Whoever asks without a team gets the page."""
     now, of = timezone.now(), lending.places()
     asked = read(request.GET, of, now=now)
     if asked.host is None:
         return redirect("lend")
     offer = _offer(person_of(request), asked, of=of, now=now)
-    return render(request, "dispatch/_lend_effect.html", {"asked": asked, "offer": offer})
+    is_ranked_anew = asked.window is not None and request.GET.get("ranked_for") != asked.ranked_for
+    context = {"asked": asked, "offer": offer, "is_ranked_anew": is_ranked_anew}
+    return render(request, "dispatch/_lend_effect_answer.html", context)
 
 
 def _lend(request: HttpRequest, asked: Asked, workers: list[Worker], *, of: Places, now: datetime) -> HttpResponse:
@@ -217,6 +231,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
         ends_at=typed["ends_at"],
         reason=typed["reason"],
         is_now=is_now,
+        opens_all="all" in data,
         errors=errors_of(form),
     )
     if "starts_at" in asked.errors or "ends_at" in asked.errors or ends_at is None:

@@ -118,7 +118,7 @@ def _save(request: HttpRequest, team: Team) -> HttpResponse:
     except flow.Refused as refused:
         return _page(request, team, Told(str(refused), status=409))
     said = ngettext("%(number)d level was changed.", "%(number)d levels were changed.", len(events))
-    messages.success(request, said % {"number": len(events)})
+    messages.success(request, said % {"number": len(events)}, extra_tags=str(events[-1].pk) if events else "")
     response = redirect("matrix", team.slug)
     response.status_code = 303
     return response

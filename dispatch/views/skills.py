@@ -16,13 +16,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from dispatch import flow, levels, rights, undo
 from dispatch.levels import Certificate, Wanted
-from dispatch.matrix import end_of, latest_changes, matrix, zone_of
+from dispatch.matrix import end_of, matrix, zone_of
 from dispatch.models import Event
 from dispatch.orphaning import Orphaning
 from dispatch.orphans import Orphans
@@ -187,7 +188,11 @@ def undo_act(request: HttpRequest, team: str) -> HttpResponse:
     mine = Event.objects.select_related("team").filter(pk=event_id, by=reader).first()
     if not rights.may_set_levels(reader, mine.team if mine else found):
         raise PermissionDenied
+    together = levels.set_together(event_id)
     try:
+        if len(together) > 1:
+            undo.undo_levels(together, by=reader, now=timezone.now())
+            return _undone_together(request, found, len(together))
         said = undo.undo_by_number(event_id, by=reader, now=timezone.now())
     except flow.Refused as refused:
         if request.htmx:  # type: ignore[attr-defined]
@@ -200,6 +205,15 @@ def undo_act(request: HttpRequest, team: str) -> HttpResponse:
         return _see(found, "training")
     worker, skill = _concerned(event)
     return _saved(request, found, said=said, event=None, worker=worker, skill=skill)
+
+
+def _undone_together(request: HttpRequest, team: Team, number: int) -> HttpResponse:
+    """The whole matrix anew: much of it has changed."""
+    said = ngettext("Undone: %(number)d level is as it was.", "Undone: %(number)d levels are as they were.", number)
+    messages.success(request, said % {"number": number})
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(reverse("matrix", args=[team.slug]))
+    return _see(team)
 
 
 # --- What they share ------------------------------------------------------------------------------------------------------
@@ -217,9 +231,11 @@ def level_of(letter: str) -> int | None:
 
 def _who(team: str, username: str) -> tuple[Team, Worker]:
     """The team, and a person who is at home or works there."""
-    found = get_object_or_404(Team, slug=team)
-    there = Worker.objects.filter(Q(team=found) | Q(works_in=found), is_active=True, roles__contains=["worker"])
-    return found, get_object_or_404(there.select_related("team"), username=username)
+    at_work = Q(team__slug=team) | Q(works_in__slug=team), Q(is_active=True, roles__contains=["worker"])
+    worker = get_object_or_404(Worker.objects.select_related("team", "works_in"), *at_work, username=username)
+    found = worker.team if worker.team and worker.team.slug == team else worker.works_in
+    assert found is not None  # one of them is
+    return found, worker
 
 
 def _one(request: HttpRequest, team: Team, worker: Worker, skill: Skill, told: Told = NOTHING_TOLD) -> HttpResponse:
@@ -273,13 +289,13 @@ def _saved(
         messages.success(request, said, extra_tags=str(event.pk if event else ""))
         return _see(team)
     reader, now = reader_of(request), timezone.now()
-    shown = matrix(team, reader=reader, worker=worker, skill=skill, now=now)
+    shown = matrix(team, reader=reader, worker=worker, skill=skill, changes_of_all=True, now=now)
     context = {
         "matrix": shown,
         "team": team,
         "row": shown.rows[0] if worker and shown.rows else None,  # whoever was lent here may be home again
         "column": shown.columns[0],
-        "changes": latest_changes(team, reader=reader, now=shown.now),
+        "changes": shown.changes,
         "said": said,
         "event": event.pk if event else None,
     }

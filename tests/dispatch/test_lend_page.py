@@ -207,6 +207,33 @@ def test_the_effect_follows_what_is_ticked(claims, home, mia):
     assert "<html" not in text(page)
 
 
+def ranked(page):
+    return [line.username for line in page.context["offer"].lines]
+
+
+def test_other_times_rank_the_candidates_anew(claims, home, mia):
+    """Uma, the best, is lent elsewhere this afternoon and free tomorrow. What is ticked stays so; only other times rank anew."""
+    elsewhere = office.team("Elsewhere")
+    loans.lend(of("Uma Deep"), to_team=elsewhere, ends_at=EVENING, reason="storm", is_agreed=True, by=mia, now=NOW)
+    client = signed_in(mia)
+    page = client.get("/lend/?to=claims&worker=zoe-other")
+    assert ranked(page)[-1] == "uma-deep"
+    known = page.context["asked"].ranked_for
+    assert f'name="ranked_for" value="{known}"' in text(page)
+    same = client.get("/lend/effect/", {"to": "claims", "worker": "zoe-other", "ranked_for": known})
+    assert "candidates" not in text(same)
+    tomorrow = {"to": "claims", "starts_at": "2026-03-04T09:00", "ends_at": "2026-03-04T17:00"}
+    page = client.get("/lend/effect/", {**tomorrow, "worker": "zoe-other", "ranked_for": known})
+    assert ranked(page)[0] == "uma-deep"
+    assert '<hx-partial hx-target="#candidates"' in text(page)
+    assert 'value="zoe-other" data-ask checked' in text(page)
+    assert 'id="lend-from"' not in text(page), "what is typed there stays"
+    wrong = client.get("/lend/effect/", {**tomorrow, "ends_at": "2026-03-04T08:00", "ranked_for": known})
+    assert "candidates" not in text(wrong)
+    without_scripts = lend(client, claims, of("Zoe Other"), **tomorrow, show="1")
+    assert ranked(without_scripts)[0] == "uma-deep"
+
+
 def test_without_scripts_a_button_shows_it_and_nothing_is_lent(claims, home, mia):
     page = lend(signed_in(mia), claims, of("Uma Deep"), show="1", reason="a flood")
     assert page.status_code == 200

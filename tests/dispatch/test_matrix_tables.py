@@ -3,15 +3,20 @@
 import csv
 import io
 import re
+from datetime import timedelta
 
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from python_calamine import CalamineWorkbook
 
-from dispatch import loans, matrix_tables
+from dispatch import loans, matrix_tables, pairings
 from dispatch.matrix import end_of, matrix, zone_of
-from skills.models import Competence, Level, LevelChange, Skill, Worker
+from dispatch.models import Event
+from skills.models import Competence, Level, LevelChange, Pairing, Skill, Worker
 from tests import office
 from tests.desk import text
 from tests.office import NOW
@@ -166,3 +171,95 @@ def test_orphans_ask_first(page, team, ada):
     assert "2 × Hull" in text(answer)
     assert save(page, answer, confirmed="yes").status_code == 303
     assert ("ada", "marine", Level.L) in levels_now()
+
+
+# --- Undo: the whole of it ----------------------------------------------------------------------------------------------------
+
+
+def undone(page, *, event=None, **headers):
+    return page.post("/skills/settlements/undo/", {"event": event or last_event()}, headers=headers)
+
+
+def last_event():
+    return Event.objects.filter(kind=Event.Kind.LEVELLED).latest("pk").pk
+
+
+def everything():
+    return set(
+        Competence.objects.values_list("worker__username", "skill__slug", "level", "certified_until", "practised_on")
+    )
+
+
+@pytest.fixture
+def imported(page, team, ada):
+    """Levels were raised, lowered, given and taken away, the last with a day of practice, and a pairing ended."""
+    olga = office.worker("Olga", team, marine="O")
+    lou = office.worker("Lou", team, marine="L", cargo="U")
+    Competence.objects.filter(worker=lou, skill__slug="cargo").update(practised_on=NOW.date())
+    until = NOW + timedelta(days=9)
+    pairings.plan(
+        lou, olga, office.skill("marine"), starts_at=NOW, ends_at=until, by=Worker.objects.get(username="lea"), now=NOW
+    )
+    before = everything()
+    rows = "username,marine,cargo\nada,L,O until 2026-12-31\nlou,U,-\nolga,O,I\n"
+    answer = save(page, bring(page, rows), confirmed="yes")
+    assert answer.status_code == 303
+    assert not Pairing.objects.filter(ended_at=None).exists()
+    return before
+
+
+def test_an_import_is_undone_as_a_whole(page, imported, books_balance):
+    assert f'name="event" value="{last_event()}"' in page.get("/skills/settlements/").content.decode()
+    assert everything() != imported
+    assert undone(page).status_code == 303
+    assert everything() == imported
+    assert Pairing.objects.filter(ended_at=None).exists()
+    assert "Undone: 5 levels are as they were." in text(page.get("/skills/settlements/"))
+    assert LevelChange.objects.count() == 2 * 5
+    assert undone(page, **{"HX-Request": "true"}).status_code == 409, "not twice"
+
+
+def test_with_htmx_the_whole_matrix_is_shown_anew(page, imported):
+    assert undone(page, **{"HX-Request": "true"})["HX-Redirect"] == "/skills/settlements/"
+    assert everything() == imported
+
+
+def test_an_import_is_undone_wholly_or_not_at_all(page, imported):
+    """One of its levels was changed since."""
+    Competence.objects.filter(worker__username="olga", skill__slug="cargo").update(level=Level.L)
+    before = everything()
+    assert undone(page, **{"HX-Request": "true"}).status_code == 409
+    assert everything() == before
+
+
+def test_only_who_imported_it_undoes_it_for_a_minute(page, imported, team):
+    after = everything()
+    other = Client()
+    other.force_login(office.person("Lou Leader", "leader", leads=team))
+    assert undone(other, **{"HX-Request": "true"}).status_code == 409
+    with time_machine.travel(NOW + timedelta(seconds=61), tick=False):
+        assert undone(page, **{"HX-Request": "true"}).status_code == 409
+    assert everything() == after
+
+
+def test_import_and_undo_cost_the_same_for_two_levels_and_for_two_hundred(page, team):
+    def statements(act):
+        with CaptureQueriesContext(connection) as asked:
+            assert act().status_code == 303
+        return len(asked)
+
+    def of(people, skills):
+        names = [f"p{number}" for number in range(people)]
+        known = set(Worker.objects.values_list("username", flat=True))
+        for name in names:
+            if name not in known:
+                office.worker(name, team, present=False)
+        header = ",".join(f"s{number}" for number in range(skills))
+        answer = bring(page, f"username,{header}\n" + "".join(f"{name}{',U' * skills}\n" for name in names))
+        took = statements(lambda: save(page, answer))
+        assert Competence.objects.filter(level=Level.U, worker__username__in=names).count() == people * skills
+        return took, statements(lambda: undone(page)) - people * skills  # one for each level that is taken away
+
+    for number in range(20):
+        office.file_type(f"Type {number}", team, needs=f"s{number}")
+    assert of(1, 2) == of(10, 20)

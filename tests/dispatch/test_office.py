@@ -5,14 +5,16 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from statistics import median
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from redis import RedisError
 
-from dispatch import andon, boards, flow, frames, live, loans
+from dispatch import andon, boards, flow, frames, kept, live, loans
 from dispatch import office as offices
 from dispatch.models import Agreement, Event, Loan, Notice, OfficeWall, Slot, State
 from dispatch.office import Need
@@ -239,19 +241,71 @@ def grown(number, *, people, files):
 
 
 def test_the_office_costs_the_same_at_any_size():
-    grown(0, people=1, files=5)
+    """Three teams and thirty: with nothing known to anybody, for the first look of a process, and when nothing moved."""
+
+    def looks():
+        offices.forget()
+        yield statements(lambda: offices.office(now=NOW))
+        offices.forget_here()
+        yield statements(lambda: offices.office(now=NOW))
+        yield statements(lambda: offices.office(now=NOW))
+        offices.forget()
+        yield statements(lambda: client.get("/office/"))
+
     client = Client()
     client.force_login(office.person("Mia", "manager"))
+    for number in range(3):
+        grown(number, people=1, files=5)
     client.get("/office/")
-    offices.forget()
-    one = statements(lambda: offices.office(now=NOW))
-    a_page = statements(lambda: client.get("/office/"))
-    for number in range(1, 6):
-        grown(number, people=number, files=10 * number)
-    offices.forget()
-    assert statements(lambda: offices.office(now=NOW)) == one == 11
-    assert statements(lambda: client.get("/office/")) == a_page
-    assert statements(lambda: offices.office(now=NOW)) <= 4 + 7
+    three = list(looks())
+    assert three[:3] == [11, 4, 4]
+    for number in range(3, 30):
+        grown(number, people=number % 3, files=number)
+    assert list(looks()) == three
+
+
+def test_processes_share_what_they_know():
+    """And never of another state: who begins takes what is known from Redis, and asks about who moved."""
+    grown(0, people=2, files=5)
+    grown(1, people=1, files=5)
+    before = rows()
+    offices.forget_here()
+    after = rows()
+    assert after == before
+    assert after["Team 0"] is not before["Team 0"]
+    office.log(Team.objects.get(name="Team 0").file_types.get(name="Claim"), now=NOW)
+    offices.forget_here()
+    assert rows()["Team 0"].waiting == before["Team 0"].waiting + 1
+    offices.forget_here()
+    tomorrow = rows(NOW + timedelta(days=1))
+    assert tomorrow == asked_anew(NOW + timedelta(days=1)) != before
+
+
+def test_the_schedule_leaves_nothing_to_ask():
+    """What would end before it comes again is asked early; a row that it asked about is good until then."""
+    grown(0, people=1, files=5)
+    grown(1, people=1, files=5)
+    for seconds in range(0, 300, 10):
+        offices.keep_up(now=NOW + timedelta(seconds=seconds))
+        for later in (0, 5, 9):
+            offices.forget_here()
+            assert statements(lambda at=seconds + later: rows(NOW + timedelta(seconds=at))) == 4
+
+
+def test_without_redis_everything_is_asked(monkeypatch):
+    grown(0, people=1, files=5)
+    grown(1, people=1, files=5)
+
+    def dead(*_key_and_values):
+        raise RedisError("gone")
+
+    before = rows()
+    monkeypatch.setattr(kept, "_redis", lambda: SimpleNamespace(hmget=dead, pipeline=dead, delete=dead))
+    offices.forget_here()
+    assert statements(lambda: rows()) == 11
+    assert rows() == before
+    for memory in (offices._rows, offices._befores):
+        monkeypatch.setattr(memory, "_silent_until", 0.0)
 
 
 def test_only_who_moved_is_asked_about_and_nothing_is_kept_for_long():

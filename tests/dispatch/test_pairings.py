@@ -1,6 +1,6 @@
 """Learning in the flow: files that a learner cannot do alone come to them while their teacher is there, and only then."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -331,3 +331,38 @@ def test_a_file_that_needs_nothing_is_no_practice(team, olga):
     refill(team.pk, now=NOW)
     finish(olga, now=NOW)
     assert Competence.objects.get(worker=olga).practised_on is None
+
+
+# Each day of "done" is written down as "last practised"; undone within the minute, it is taken back.
+DAY_1 = datetime(2026, 3, 3, 22, 59, 50, tzinfo=UTC)  # ten seconds before midnight in Paris
+DAY_2 = datetime(2026, 3, 3, 23, 0, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("acts", "practised"),
+    [
+        ([DAY_1], [3]),
+        ([DAY_1, 0], [3, None]),
+        ([NOW - timedelta(days=5), DAY_1, 1], [26, 3, 26]),
+        ([DAY_1, DAY_1, 0, 1], [3, 3, 3, None]),
+        ([DAY_1, DAY_1, 1, 0], [3, 3, 3, None]),
+        ([DAY_1, DAY_1, 0, DAY_1, 1, 2], [3, 3, 3, 3, 3, None]),
+        ([NOW - timedelta(days=5), DAY_1, DAY_2, 2, 1], [26, 3, 4, 3, 26]),
+        ([NOW - timedelta(days=5), DAY_1, DAY_2, 1, 2], [26, 3, 4, 4, 26]),
+        ([NOW, DAY_1, DAY_2, 1, 2], [3, 3, 4, 4, 3]),
+    ],
+)
+def test_undoing_done_takes_back_when_it_was_last_practised(team, hull, olga, acts, practised):
+    """An instant is a file done, a number undoes the so-manieth of them; then the day of the month."""
+    office.log(hull, 9)
+    refill(team.pk, now=NOW - timedelta(days=5))
+    done, found = [], []
+    for number, each in enumerate(acts):
+        if isinstance(each, datetime):
+            finish(olga, now=each + timedelta(milliseconds=number))
+            done.append(Event.objects.filter(kind="done").latest("pk"))
+        else:
+            undo.undo(done[each], by=olga, now=max(event.at for event in done) + timedelta(seconds=number))
+        day = Competence.objects.get(worker=olga).practised_on
+        found.append(day and day.day)
+    assert found == practised

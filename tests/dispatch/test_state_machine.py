@@ -1,8 +1,8 @@
-"""The rules of pull under acts in any order (R1, R3, R4, R8, R10, R12 to R18, R20), on the real PostgreSQL.
+"""The rules of pull under acts in any order (R1, R3, R4, R8, R10, R12 to R18, R20), and those of loans, on the real PostgreSQL.
 
-Hypothesis plays an office: people of two teams, skills that come and go, arrivals, every verb, undo, planned absences, bins
-that grow and shrink, wake-ups that get lost, and a clock that moves on. What has to hold is written down here once more, in
-plain Python that shares nothing with the product. One example is one transaction, rolled back.
+Hypothesis plays an office: people of two teams, skills that come and go, arrivals, every verb, undo, planned absences, people
+lent and asked back, bins that grow and shrink, wake-ups that get lost, and a clock that moves on. What has to hold is written
+down here once more, in plain Python that shares nothing with the product. One example is one transaction, rolled back.
 
     THREESLOT_STEPS=20000 python -m pytest tests/dispatch/test_state_machine.py     a long search
 """
@@ -20,13 +20,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from dispatch import absences, andon, flow, ledger, repromise, shelf, undo
+from dispatch import absences, andon, flow, ledger, loans, repromise, shelf, undo
 from dispatch.models import (
     Absence,
     Event,
     File,
     FileType,
     HelpCall,
+    Loan,
     PassBack,
     Queue,
     ShelfPlace,
@@ -56,6 +57,7 @@ ALL_THERE_IS = " UNION ALL ".join(
         "dispatch_bin",
         "dispatch_shelfplace",
         "dispatch_helpcall",
+        "dispatch_loan",
         "dispatch_passback",
         "dispatch_event",
         "dispatch_tally",
@@ -90,13 +92,26 @@ JOIN dispatch_file f ON f.id = c.file_id WHERE c.ended_at IS NULL AND f.state NO
 UNION ALL SELECT 'R13: a shelf too full', p.worker_id FROM dispatch_shelfplace p GROUP BY 2 HAVING count(*) > 2
 UNION ALL SELECT 'R13: kept for who cannot take it', f.id FROM dispatch_file f JOIN skills_worker w ON w.id = f.kept_for_id
 WHERE f.state = 'waiting' AND f.kept_until > %(now)s AND (
-    NOT w.is_present OR w.team_id <> f.team_id OR f.kept_until > %(now)s + interval '1 hour'
+    NOT w.is_present OR w.works_in_id <> f.team_id OR f.kept_until > %(now)s + interval '1 hour'
     OR EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id AND p.worker_id = w.id)
 )
 UNION ALL SELECT 'R15: with somebody absent', s.file_id FROM dispatch_slot s JOIN skills_worker w ON w.id = s.bin_id
 WHERE s.file_id IS NOT NULL AND NOT w.is_present
 UNION ALL SELECT 'R17: rework of what is not done', f.id FROM dispatch_file f JOIN dispatch_file g ON g.id = f.rework_of_id
 WHERE f.state <> 'withdrawn' AND g.state <> 'done'
+UNION ALL SELECT 'Loans: works where neither home nor loan is', w.id FROM skills_worker w
+LEFT JOIN dispatch_loan l ON l.worker_id = w.id AND l.started_at IS NOT NULL AND l.ended_at IS NULL
+WHERE w.works_in_id IS DISTINCT FROM coalesce(l.to_team_id, w.team_id)
+UNION ALL SELECT 'Loans: two at one time', l.worker_id FROM dispatch_loan l JOIN dispatch_loan m USING (worker_id)
+WHERE l.id < m.id AND l.agreed_at IS NOT NULL AND m.agreed_at IS NOT NULL AND l.ended_at IS NULL AND m.ended_at IS NULL
+    AND l.starts_at < m.ends_at AND m.starts_at < l.ends_at
+UNION ALL SELECT 'Loans: begun without anybody agreeing, or from another home', l.id FROM dispatch_loan l
+JOIN skills_worker w ON w.id = l.worker_id
+WHERE l.started_at IS NOT NULL AND l.ended_at IS NULL AND (l.agreed_at IS NULL OR w.team_id <> l.from_team_id)
+UNION ALL SELECT 'Loans: a file of where they never worked', s.file_id FROM dispatch_slot s
+JOIN dispatch_file f ON f.id = s.file_id JOIN skills_worker w ON w.id = s.bin_id
+WHERE f.team_id NOT IN (w.team_id, w.works_in_id)
+    AND NOT EXISTS (SELECT FROM dispatch_loan l WHERE l.worker_id = w.id AND l.to_team_id = f.team_id)
 """
 
 
@@ -115,7 +130,9 @@ class Reference:
 
     def is_able(self, person: Worker, file: File) -> bool:
         """R4 alone."""
-        if not (person.is_present and person.is_active and "worker" in person.roles and person.team_id == file.team_id):
+        if not (
+            person.is_present and person.is_active and "worker" in person.roles and person.works_in_id == file.team_id
+        ):
             return False
         kind = self.types[file.file_type_id]
         return kind.is_open or self.levels.get((person.pk, kind.skill_id), 0) >= kind.least_level
@@ -258,6 +275,11 @@ class Office(RuleBasedStateMachine):
     def sweep(self) -> None:
         absences.begin_due(now=self.now)
         self.see_what_was_filled()
+        loans.run_due(now=self.now)
+        self.see_what_was_filled()
+        assert not Loan.objects.filter(started_at__isnull=False, ended_at=None, ends_at__lte=self.now).exists()
+        due = Loan.objects.filter(agreed_at__isnull=False, starts_at__lte=self.now)
+        assert not due.filter(started_at=None, ended_at=None).exists()
         shelf.rouse_due(now=self.now)
         self.refill()
         assert not ShelfPlace.objects.filter(wake_at__lte=self.now).exists()
@@ -418,9 +440,38 @@ class Office(RuleBasedStateMachine):
         """As the import insists: only somebody absent changes teams."""
         person = self.person(who)
         if not person.is_present:
+            self.act(loans.end_all_of, person, by=self.lea)
             new = self.other_team if person.team_id == self.team.pk else self.team
             Worker.objects.filter(pk=person.pk).update(team=new)
             self.act(lambda now: flow.open_bins(new.pk, now=now))
+
+    @rule(who=people, starts=st.sampled_from([0, 0, 30, 300]), lasts=st.sampled_from([1, 60, 600]), is_agreed=yes_or_no)
+    def lend(self, who: int, starts: int, lasts: int, is_agreed: bool) -> None:
+        """To the other team: at once or later, agreed or only asked for. Not twice at one time."""
+        person, begins = self.person(who), self.now + timedelta(minutes=starts, milliseconds=1)
+        ends = begins + timedelta(minutes=lasts)
+        agreed = Loan.objects.filter(worker=person, agreed_at__isnull=False, ended_at=None)
+        is_free = not agreed.filter(starts_at__lt=ends, ends_at__gt=begins).exists()
+        to_team = self.other_team if person.team_id == self.team.pk else self.team
+        told = {"to_team": to_team, "starts_at": begins, "ends_at": ends, "reason": "a flood"}
+        is_lent = self.act(loans.lend, person, **told, is_agreed=is_agreed, by=self.lea)
+        assert is_lent == (is_free or not is_agreed)
+        if is_lent and is_agreed and not starts:
+            assert self.person(who).works_in_id == to_team.pk
+
+    @rule(pick=picks)
+    def agree_to_a_loan(self, pick: int) -> None:
+        if loan := self.one_of(Loan.objects.filter(agreed_at=None).order_by("-pk")[:4], pick):
+            self.act(loans.agree, loan, by=self.lea)
+
+    @rule(pick=picks)
+    def ask_back(self, pick: int) -> None:
+        """What they hold they finish; the rest of the bin is of home at once."""
+        if loan := self.one_of(Loan.objects.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:8], pick):
+            held = set(Slot.objects.filter(bin=loan.worker_id, file__isnull=False).values_list("file", flat=True))
+            assert self.act(loans.end, loan, by=self.lea) == (loan.ended_at is None)
+            still = set(Slot.objects.filter(bin=loan.worker_id, file__isnull=False).values_list("file", flat=True))
+            assert held <= still
 
     # --- What holds, always -----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from dispatch import loans
 from skills.models import Worker
 from tests.journeys.cast import Cast, new_cast
 from tests.journeys.conftest import Visitors
@@ -82,3 +83,32 @@ def test_asked_for_and_agreed_where_no_script_runs(visit: Visitors, at_hand: Run
     assert Worker.objects.get(pk=home.worker.pk).works_in_id == need.team.pk
     home_leader.get_by_role("button", name=f"Ask back now {home.worker.name}").click()
     expect(home_leader.get_by_role("status")).to_contain_text(f"works in {home.team.name} again")
+
+
+def test_other_times_rank_the_candidates_anew_under_what_is_typed(visit: Visitors, offices: tuple[Cast, Cast]) -> None:
+    """Who is lent elsewhere at the chosen times is faint; the field that has the focus keeps it, and what is ticked stays so."""
+    need, home = offices
+    busy, free = home.worker, new_cast().worker
+    tomorrow = timezone.now().astimezone(PARIS).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    loans.lend(
+        busy, to_team=new_cast().team, starts_at=tomorrow, ends_at=tomorrow + timedelta(hours=8), reason="storm",
+        is_agreed=True, by=need.manager, now=timezone.now(),
+    )  # fmt: skip
+    manager = visit.signed_in(need.manager)
+    manager.goto(f"/lend/?to={need.team.slug}")
+    show_all(manager)
+    line = manager.locator("#candidates li").filter(has_text=busy.name)
+    expect(line).not_to_contain_text("at that time")
+    manager.get_by_role("checkbox", name=free.name).check()
+    expect(manager.locator("#lend-effect table").first).to_be_visible()
+
+    until = manager.get_by_label("Until").first
+    manager.get_by_label("From").fill(f"{tomorrow:%Y-%m-%dT%H:%M}")
+    until.fill(f"{tomorrow + timedelta(hours=2):%Y-%m-%dT%H:%M}")
+    manager.get_by_label("Reason").first.press("End")
+    manager.keyboard.type(" than ever")
+    expect(line).to_contain_text("at that time")
+    expect(manager.get_by_label("Reason").first).to_be_focused()
+    expect(manager.get_by_label("Reason").first).to_have_value("More came in than usual than ever")
+    expect(manager.get_by_role("checkbox", name=free.name)).to_be_checked()
+    expect(manager.locator(".more-candidates:not([open])")).to_have_count(0)
