@@ -103,7 +103,16 @@ class Desks:
     def _hours(self) -> dict[tuple[int, datetime], float]:
         return {}
 
+    @cached_property
+    def _desks(self) -> dict[int, Desk]:
+        return {}
+
     def desk(self, team_id: int) -> Desk:
+        if team_id not in self._desks:
+            self._desks[team_id] = self._desk(team_id)
+        return self._desks[team_id]
+
+    def _desk(self, team_id: int) -> Desk:
         room = self.rooms.get(team_id)
         if room is None:
             return Desk(team_id, None, 0.0, 0, (), (), ())
