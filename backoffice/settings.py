@@ -106,6 +106,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "backoffice.form_parts.Renderer"
+
 # PostgreSQL. Connections last, one a thread; one that died in between is replaced before its next use.
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(embedded.database_url(), conn_max_age=None, conn_health_checks=True),
