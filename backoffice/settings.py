@@ -182,6 +182,9 @@ ATTACHMENTS_A_FILE = 50
 # The API: so many calls a minute with one token.
 API_CALLS_A_MINUTE = int(env_text("API_CALLS_A_MINUTE", "6000"))
 
+# What is sent in one body, documents aside: 5,000 files at once, with long titles and every accent written as \u00e9.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000  # bytes
+
 # Only what we serve ourselves is loaded, and nothing inline.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

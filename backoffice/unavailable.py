@@ -1,4 +1,5 @@
-"""What people see when a page fails: a fault is told as ours (500), a PostgreSQL that is away as passing (503)."""
+"""What people see when a page fails: a fault is told as ours (500), a PostgreSQL that is away as passing (503), a text that no
+database keeps as theirs (400)."""
 
 import logging
 import sys
@@ -9,6 +10,7 @@ from django.views import defaults
 
 from dispatch.outage import is_away
 
+NUL = "cannot contain NUL"  # what psycopg2 says of a text
 RETRY_SECONDS = 2  # an embedded PostgreSQL is back within a few
 
 logger = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     503 promises nothing about an act: when PostgreSQL goes while it commits, nobody knows whether it did.
     """
     fault = sys.exc_info()[1]
+    if isinstance(fault, ValueError) and NUL in str(fault):
+        return HttpResponse(render_to_string("400.html"), status=400)
     if not is_away(fault):
         return defaults.server_error(request)
     logger.warning("%s: PostgreSQL is away: %s", request.path, str(fault).partition("\n")[0])

@@ -6,6 +6,7 @@ door. Facts that stand in the way are exceptions, named here; whoever calls turn
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import count
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -90,6 +91,10 @@ class StillStuck(Refused):
     """A file that waits for help is worked again when the help call has ended with its cause."""
 
 
+class ReturnImpossible(Refused):
+    """Nobody comes back before they left."""
+
+
 class NotWaiting(Refused):
     """Only a file that waits in the queue can be expedited."""
 
@@ -134,13 +139,14 @@ def log(
         "weight": weight or file_type.weight,
         "expedite_reason": expedite_reason,
     }
+    said = content | {"received_at": given_at, "weight": weight}
     customer_id = customer.pk if customer else None
     book = agreements.book([file_type.team_id])
     due_at = book.due_at(file_type, customer_id=customer_id, received_at=received_at)
     terms = moves.take(file_type.team_id)
     existing = File.objects.filter(reference=reference).first()
     if existing:
-        return _same_or_refuse(existing, content, received_at=given_at), False
+        return _same_or_refuse(existing, said), False
     if expedite_reason:
         insist_on_expedite_limit(file_type.team_id, limit=terms.expedite_limit)
     file_id = moves.log(
@@ -156,22 +162,26 @@ def log(
         existing = File.objects.filter(reference=reference).first()
         if existing is None:  # and taken back at once
             raise Overtaken
-        return _same_or_refuse(existing, content, received_at=given_at), False
+        return _same_or_refuse(existing, said), False
     wake(file_type.team_id)
     return File.objects.get(pk=file_id), True
 
 
-def _same_or_refuse(existing: File, content: dict[str, object], *, received_at: datetime | None) -> File:
-    """When it was received is compared where it was said."""
-    same = {
+def _same_or_refuse(existing: File, said: dict[str, object]) -> File:
+    """When it was received and what it weighs are compared where they were said; that it was expedited since makes it no other."""
+    there = {
         "reference": existing.reference,
         "file_type": existing.file_type_id,
         "customer": existing.customer_id,
         "title": existing.title,
         "weight": existing.weight,
         "expedite_reason": existing.expedite_reason,
+        "received_at": existing.received_at,
     }
-    if same != content or received_at not in (None, existing.received_at):
+    there |= {name: None for name in ("received_at", "weight") if said[name] is None}
+    if not said["expedite_reason"] and existing.events.filter(kind=Event.Kind.EXPEDITED).exists():
+        there["expedite_reason"] = ""
+    if said != there:
         raise ReferenceTaken(
             _("%(reference)s is logged already, with other content. Open it, or choose another reference.")
             % {"reference": existing.reference}
@@ -274,8 +284,10 @@ def away(
 ) -> None:
     """This person leaves: every file of the bin returns to its place in the order, the note with it (R15).
 
-    `by` is whoever does it: the person, their leader, or nobody when a planned absence begins.
+    `by` is whoever does it: the person, their leader, or nobody when a planned absence begins. Raises ReturnImpossible.
     """
+    if until and until <= now:
+        raise ReturnImpossible(_("This time is over. Give one to come, or leave it empty."))
     terms, held = take_bin(worker)
     left = Worker.objects.filter(pk=worker.pk, is_present=True).update(is_present=False, away_until=until)
     empty_bin(worker, held, cause=note[:300] or LEFT, by=by, now=now)
@@ -333,7 +345,7 @@ def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
     if file.state != State.DONE:
         raise NotDone(_("%(reference)s is not done, so nothing can be reworked.") % {"reference": file.reference})
     again, _is_new = log(
-        reference=f"{file.reference[:58]}-R{file.reworks.count() + 1}",
+        reference=_reference_of_rework(file),
         file_type=file.file_type,
         customer=file.customer,
         title=reason[:200],
@@ -344,6 +356,13 @@ def rework(file: File, *, reason: str, by: Worker, now: datetime) -> File:
     again.rework_of = file
     again.save(update_fields=["rework_of"])
     return again
+
+
+def _reference_of_rework(file: File) -> str:
+    """The reference of the file and the how manieth rework of it this is, or the next number after that which nothing has."""
+    stem = f"{file.reference[:58]}-R"
+    there = set(File.objects.filter(reference__startswith=stem).values_list("reference", flat=True))
+    return next(name for number in count(file.reworks.count() + 1) if (name := f"{stem}{number}") not in there)
 
 
 @act

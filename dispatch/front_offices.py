@@ -27,6 +27,7 @@ class Visit(NamedTuple):
     ends_at: datetime
     now: datetime
     reason: str
+    is_away: bool
 
 
 @dataclass(frozen=True)
@@ -87,4 +88,6 @@ def visits(team: Team, *, now: datetime) -> Visits:
 def _visit(loan: Loan, *, now: datetime) -> Visit:
     zone = ZoneInfo(loan.from_team.queue.calendar.current.zone)
     starts_at, ends_at, here = (at.astimezone(zone) for at in (loan.starts_at, loan.ends_at, now))
-    return Visit(loan.worker.name, loan.from_team.name, starts_at, ends_at, here, loan.reason)
+    return Visit(
+        loan.worker.name, loan.from_team.name, starts_at, ends_at, here, loan.reason, not loan.worker.is_present
+    )

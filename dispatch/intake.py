@@ -82,7 +82,7 @@ DROP TABLE IF EXISTS pg_temp.intake_row;
 CREATE TEMPORARY TABLE intake_row (
     line integer, reference text, team_id bigint, file_type_id bigint, customer_id bigint, new_customer text, title text,
     received_at timestamptz, is_received_given boolean, due_at timestamptz, calendar_version bigint,
-    weight smallint, expedite_reason text
+    weight smallint, is_weight_given boolean, expedite_reason text
 ) ON COMMIT DROP
 """
 COPY = "COPY intake_row FROM STDIN (FORMAT csv, FORCE_NOT_NULL (new_customer, title, expedite_reason))"
@@ -90,7 +90,8 @@ COPY = "COPY intake_row FROM STDIN (FORMAT csv, FORCE_NOT_NULL (new_customer, ti
 CONTENT = "({0}.file_type_id, {0}.customer_id, {0}.title, {0}.weight, {0}.expedite_reason)"
 SAME_RECEIPT = "(NOT r.is_received_given OR r.received_at = {0}.received_at)"
 
-# Both take away the rows that are there already: lines with other content one by one, and how many have the same.
+# Both take away the rows that are there already: lines with other content one by one, and how many have the same. Of a file, what
+# was not said in the row and what was done to it since (that a leader expedited it) make no other content.
 REPEATED = f"""
 WITH gone AS (
     DELETE FROM intake_row r USING intake_row first
@@ -107,8 +108,11 @@ LOGGED_BEFORE = f"""
 WITH gone AS (
     DELETE FROM intake_row r USING dispatch_file f WHERE f.reference = r.reference
     RETURNING r.line, r.reference,
-        {CONTENT.format("r")} IS NOT DISTINCT FROM {CONTENT.format("f")}
-        AND r.new_customer = '' AND {SAME_RECEIPT.format("f")} AS is_same
+        (r.file_type_id, r.customer_id, r.title) IS NOT DISTINCT FROM (f.file_type_id, f.customer_id, f.title)
+        AND r.new_customer = '' AND {SAME_RECEIPT.format("f")} AND (NOT r.is_weight_given OR r.weight = f.weight)
+        AND (r.expedite_reason = f.expedite_reason OR r.expedite_reason = '' AND EXISTS (
+            SELECT FROM dispatch_event e WHERE e.file_id = f.id AND e.kind = 'expedited'
+        )) AS is_same
 )
 SELECT line, reference, NULL, 0 FROM gone WHERE NOT is_same
 UNION ALL SELECT NULL, NULL, NULL, count(*) FROM gone WHERE is_same
@@ -301,10 +305,10 @@ def _compare() -> tuple[int, list[Problem]]:
     unchanged, problems = 0, []
     for line, reference, first_line, same in moves.rows(REPEATED, []) + moves.rows(LOGGED_BEFORE, []):
         unchanged += same
-        if first_line:
+        if first_line is not None:
             message = _("%(reference)s is in row %(line)s too, with other content. Keep one of them.")
             problems.append(Problem(line, "reference", message % {"reference": reference, "line": first_line}))
-        elif line:
+        elif line is not None:
             message = _(
                 "%(reference)s is logged already, with other content. Correct the row, or give it another reference."
             )

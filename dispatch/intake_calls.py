@@ -36,7 +36,7 @@ def _log(checked: Record, file_type: FileType, *, by: Worker, now: datetime) -> 
         customer=_customer(checked),
         title=checked.title,
         received_at=checked.received_at if checked.is_received_given else None,
-        weight=checked.weight,
+        weight=checked.weight if checked.is_weight_given else None,
         expedite_reason=checked.expedite_reason,
         by=by,
         now=now,

@@ -45,6 +45,7 @@ class Record(NamedTuple):
     due_at: datetime
     calendar_version: int
     weight: int
+    is_weight_given: bool
     expedite_reason: str
 
 
@@ -121,6 +122,7 @@ def check(row: Row, *, columns: Columns, desk: Desk) -> Record | list[Problem]:
         due_at,
         desk.book.versions[file_type.team_id],
         weight,
+        bool(cells.get("weight")),
         reason,
     )
 

@@ -5,10 +5,10 @@ Everybody who could be lent is put in order by what they can do; the sixty who c
 their home would lose.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from dispatch import desks, moves
 from dispatch.calendars import Calendar
 from dispatch.candidates import Candidate, Lately, Pair, Want, can_do, pair, rank
 from dispatch.desks import COUNTED, Desks, Window
-from dispatch.effect import ANYBODY, Change, Effect, Need, cost, effect
+from dispatch.effect import Change, Effect, Need, cost, effect
 from dispatch.models import Loan, Queue
 from dispatch.refill import IN_ORDER
 from skills.models import Competence, Level, Role, Skill, Team, Worker
@@ -96,6 +96,7 @@ class Line:
     zone: str  # of the home, where it differs from the host's
     home_starts_at: datetime
     home_ends_at: datetime
+    home_now: datetime
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,10 @@ def offer(
     now: datetime,
 ) -> Offer:
     """Whom to lend to this team over this window. `homes` are the teams they may come from and `own` those for which who asks may
-    agree, None for all. Twenty statements at most."""
+    agree, None for all: of others' people they read what these can do alone, and nothing below. Twenty statements at most."""
     waits = moves.rows(WAITS, {"team": host.pk, "most": COUNTED})
-    pool = _pool(host, of=of, homes=homes, skills={skill for skill, *_ in waits if skill}, window=window, now=now)
+    skills = {skill for skill, *_ in waits if skill}
+    pool = _pool(host, of=of, homes=homes, own=own, skills=skills, window=window, now=now)
     wanted = [Want(Need(skill, level), int(files), 0) for skill, level, files, _is_more in waits]
     first = rank(list(pool.people.values()), wanted)[:LOOKED_AT]
     going = [pk for name in chosen if (pk := pool.named.get(name))]
@@ -182,8 +184,12 @@ def offer(
     ranked = rank([_looked_at(each, read, host) for each in first], wants)
     names = dict(Skill.objects.values_list("pk", "name"))
     zone = ZoneInfo(of.zone(host.pk))
-    lines = {each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone) for each in ranked}
+    lines = {
+        each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone, now=now)
+        for each in ranked
+    }
     found = _effect(read, host, going) if going else None
+    least = _least(pool, going, own)
     return Offer(
         host=host,
         now=now.astimezone(zone),
@@ -193,25 +199,32 @@ def offer(
         waits=tuple(_waits(waits, able, names, found)),
         lines=tuple(lines.values()),
         together=_together(pair([each for each in ranked if not pool.lent_to.get(each.worker)], wants), lines, names),
-        changes=tuple(_changes(found, host, of, names)) if found else (),
+        changes=tuple(_changes(found, host, of, names, least=least)) if found else (),
     )
 
 
 def changes(
-    host: Team, *, of: Places, homes: Collection[int] | None, window: Window, chosen: Sequence[str], now: datetime
+    host: Team,
+    *,
+    of: Places,
+    homes: Collection[int] | None,
+    own: Collection[int] | None,
+    window: Window,
+    chosen: Sequence[str],
+    now: datetime,
 ) -> tuple[TeamChange, ...]:
     """What `offer` says of the teams before and after, alone: of the host and the homes of those who are chosen. None while nobody
     is, and then nothing is read."""
     if not chosen:
         return ()
-    pool = _pool(host, of=of, homes=homes, skills=(), window=window, now=now)
+    pool = _pool(host, of=of, homes=homes, own=own, skills=(), window=window, now=now)
     going = [pk for name in chosen if (pk := pool.named.get(name))]
     if not going:
         return ()
     asked = {host.pk, *(pool.people[pk].home for pk in going)} & set(of.queues)
     read = desks.read([of.queues[pk] for pk in sorted(asked)], window=window, now=now)
     names = dict(Skill.objects.values_list("pk", "name"))
-    return tuple(_changes(_effect(read, host, going), host, of, names))
+    return tuple(_changes(_effect(read, host, going), host, of, names, least=_least(pool, going, own)))
 
 
 # Who there is
@@ -231,7 +244,14 @@ class _Pool:
 
 
 def _pool(
-    host: Team, *, of: Places, homes: Collection[int] | None, skills: Collection[int], window: Window, now: datetime
+    host: Team,
+    *,
+    of: Places,
+    homes: Collection[int] | None,
+    own: Collection[int] | None,
+    skills: Collection[int],
+    window: Window,
+    now: datetime,
 ) -> _Pool:
     """Everybody who could be lent there; five statements."""
     workers = Worker.objects.filter(
@@ -241,12 +261,13 @@ def _pool(
         workers = workers.filter(team__in=homes)
     levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
     valid = Competence.objects.filter(Q(certified_until=None) | Q(certified_until__gt=now), skill__in=skills)
-    for worker, skill, level in valid.values_list("worker", "skill", "level"):
+    told = Q() if own is None else Q(worker__team__in=own) | Q(level__gte=Level.U)
+    for worker, skill, level in valid.filter(told).values_list("worker", "skill", "level"):
         levels[worker][skill] = level
-    days = _days_lent(now=now)
+    days = _days_lent(of, now=now)
     people, named, away_until = {}, {}, {}
-    told = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
-    for pk, username, name, home, is_present, until in told:
+    rows = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
+    for pk, username, name, home, is_present, until in rows:
         named[username] = pk
         is_there = is_present or (until is not None and until <= window.starts_at)
         people[pk] = Candidate(pk, name, home, levels[pk], is_there, days[pk])
@@ -258,17 +279,25 @@ def _pool(
     return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
 
 
-def _days_lent(*, now: datetime) -> defaultdict[int, int]:
-    """By person, on how many of the last thirty days."""
+def _least(pool: _Pool, going: Sequence[int], own: Collection[int] | None) -> Level:
+    """From which level on who asks is told what these people can do: of others' people what they can do alone."""
+    return Level.I if all(own is None or pool.people[pk].home in own for pk in going) else Level.U
+
+
+def _days_lent(of: Places, *, now: datetime) -> Counter[int]:
+    """By person, on how many of the last thirty days of their home."""
     since = now - LATELY
-    days: defaultdict[int, int] = defaultdict(int)
     lent = Loan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), started_at__isnull=False)
-    for worker, started_at, ended_at in lent.values_list("worker", "started_at", "ended_at"):
+    days: set[tuple[int, date]] = set()
+    for worker, home, started_at, ended_at in lent.values_list("worker", "from_team", "started_at", "ended_at"):
         if started_at and ended_at and ended_at - started_at < A_SLIP:
             continue
-        first, last = max(started_at or since, since).date(), min(ended_at or now, now).date()
-        days[worker] += (last - first).days + 1
-    return days
+        zone = ZoneInfo(of.zone(home))
+        first, last = (
+            at.astimezone(zone).date() for at in (max(started_at or since, since), min(ended_at or now, now))
+        )
+        days.update((worker, first + timedelta(days)) for days in range((last - first).days + 1))
+    return Counter(worker for worker, _day in days)
 
 
 def _looked_at(candidate: Candidate, read: Desks, host: Team) -> Candidate:
@@ -299,12 +328,13 @@ def _line(
     own: Collection[int] | None,
     window: Window,
     zone: ZoneInfo,
+    now: datetime,
 ) -> Line:
     home = ZoneInfo(of.zone(candidate.home))
     host = pool.lent_to.get(candidate.worker)
     away_until = pool.away_until[candidate.worker]
-    starts_at, ends_at = window.starts_at.astimezone(home), window.ends_at.astimezone(home)
-    differs = starts_at.utcoffset() != window.starts_at.astimezone(zone).utcoffset()
+    at_home = window.starts_at.astimezone(home), window.ends_at.astimezone(home)
+    differs = any(at.replace(tzinfo=None) != at.astimezone(zone).replace(tzinfo=None) for at in at_home)
     strengths = sorted(((level, names[skill]) for skill, level in candidate.levels.items() if level >= Level.L))
     return Line(
         username=pool.usernames[candidate.worker],
@@ -321,8 +351,9 @@ def _line(
         away_until=away_until.astimezone(zone) if away_until else None,
         lent_to=of.teams[host].name if host else "",
         zone=home.key if differs else "",
-        home_starts_at=starts_at,
-        home_ends_at=ends_at,
+        home_starts_at=at_home[0],
+        home_ends_at=at_home[1],
+        home_now=now.astimezone(home),
     )
 
 
@@ -350,11 +381,12 @@ def _effect(read: Desks, host: Team, going: Sequence[int]) -> Effect:
     return effect(read.desk(host.pk), homes, lendings)
 
 
-def _changes(found: Effect, host: Team, of: Places, names: Mapping[int, str]) -> Iterator[TeamChange]:
+def _changes(found: Effect, host: Team, of: Places, names: Mapping[int, str], *, least: Level) -> Iterator[TeamChange]:
+    """What needs no such level is not counted: it would tell what somebody cannot do alone yet."""
     for each in (found.host, *found.homes):
         able = tuple(
             (names[need.skill], Level(need.level).name, each.before.able[need], each.after.able[need])
             for need in each.before.able
-            if need != ANYBODY and each.before.able[need] != each.after.able[need]
+            if need.level >= least and each.before.able[need] != each.after.able[need]
         )
         yield TeamChange(of.teams[each.team].name, each.team == host.pk, each.team in of.queues, each, able)

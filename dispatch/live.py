@@ -324,6 +324,8 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
             answer = await hub.ask(partial(admit, visit))
         except DatabaseError:
             answer = 503
+        except ValueError:
+            answer = 400  # a NUL, which no text of the database can be compared with
     if isinstance(answer, int):
         await _refuse(send, answer)
     else:

@@ -40,6 +40,8 @@ class LoanLine:
     home_zone: str
     home_starts_at: datetime
     home_ends_at: datetime
+    now: datetime
+    home_now: datetime
     reason: str
     asked_by: str
     ended: str  # how it ended
@@ -85,9 +87,10 @@ def _last(ended: QuerySet[Loan]) -> Iterable[Loan]:
 def _line(loan: Loan, person: Worker, *, of: Places, now: datetime) -> LoanLine:
     loan.from_team, loan.to_team = of.teams[loan.from_team_id], of.teams[loan.to_team_id]
     zone, home_zone = of.zone(loan.to_team_id), of.zone(loan.from_team_id)
-    starts_at, ends_at = (at.astimezone(ZoneInfo(zone)) for at in (loan.starts_at, loan.ends_at))
-    at_home = (loan.starts_at.astimezone(ZoneInfo(home_zone)), loan.ends_at.astimezone(ZoneInfo(home_zone)))
-    differs = starts_at.utcoffset() != at_home[0].utcoffset() or ends_at.utcoffset() != at_home[1].utcoffset()
+    there, at_home = (
+        [at.astimezone(ZoneInfo(name)) for at in (loan.starts_at, loan.ends_at, now)] for name in (zone, home_zone)
+    )
+    differs = any(each.utcoffset() != other.utcoffset() for each, other in zip(there[:2], at_home[:2], strict=True))
     stage = _stage(loan)
     return LoanLine(
         pk=loan.pk,
@@ -95,12 +98,14 @@ def _line(loan: Loan, person: Worker, *, of: Places, now: datetime) -> LoanLine:
         name=loan.worker.name,
         home=loan.from_team.name,
         host=loan.to_team.name,
-        starts_at=starts_at,
-        ends_at=ends_at,
+        starts_at=there[0],
+        ends_at=there[1],
         zone=zone,
         home_zone=home_zone if differs else "",
         home_starts_at=at_home[0],
         home_ends_at=at_home[1],
+        now=there[2],
+        home_now=at_home[2],
         reason=loan.reason,
         asked_by=loan.asked_by.name,
         ended=_ended(loan) if stage == Stage.OVER else "",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -148,12 +149,14 @@ def start(loan: Loan, *, by: Worker | None, now: datetime) -> bool:
     if loan.started_at or loan.ended_at or not loan.agreed_at:
         return False
     worker = Worker.objects.get(pk=loan.worker_id)
-    if worker.team_id != loan.from_team_id or not worker.is_active or not worker.has_role(Role.WORKER):
+    if not _works_at_home(worker, loan.from_team_id):
         end(loan, reason=NOT_THERE, by=None, now=now)
         return False
     if loan.ends_at <= now:
         end(loan, reason=MISSED, by=None, now=now)
         return False
+    for over in _over(now=now).filter(worker=worker):
+        end(over, by=None, now=now)  # the sweep has not come by since
     loan.started_at = now
     loan.save(update_fields=["started_at"])
     if loan.to_team.is_front_office:
@@ -164,9 +167,10 @@ def start(loan: Loan, *, by: Worker | None, now: datetime) -> bool:
 
 
 def run_due(*, now: datetime) -> int:
-    """End what is over, then start what begins; the number of loans. The sweep asks every few seconds."""
-    over = Loan.objects.filter(started_at__isnull=False, ended_at=None, ends_at__lte=now)
-    ended = sum(_ended_by_itself(loan, now=now) for loan in over)
+    """End what is over, and what nobody agreed to in time, then start what begins; the number of loans. The sweep asks every few
+    seconds."""
+    missed = Loan.objects.filter(agreed_at=None, ended_at=None, ends_at__lte=now)
+    ended = sum(_ended_by_itself(loan, now=now) for loan in [*_over(now=now), *missed])
     due = Loan.objects.filter(agreed_at__isnull=False, started_at=None, ended_at=None, starts_at__lte=now)
     return ended + sum(start(loan, by=None, now=now) for loan in due)
 
@@ -184,7 +188,7 @@ def current(worker: Worker) -> Loan | None:
 
 
 def take_back(event: Event, *, by: Worker, now: datetime) -> None:
-    """What this event did to a loan is as it was before (R18). Raises LoanEnded, Overlapping."""
+    """What this event did to a loan is as it was before (R18). Raises LoanEnded, Overlapping, NotLendable."""
     assert event.receipt is not None  # its kind says so
     loan, held = _taken(Loan.objects.get(pk=event.receipt["loan"]))
     match event.kind:
@@ -193,6 +197,9 @@ def take_back(event: Event, *, by: Worker, now: datetime) -> None:
         case Event.Kind.ASKED | Event.Kind.AGREED | Event.Kind.LENT:
             _drop(loan, by=by, now=now)
         case _:
+            if not _works_at_home(loan.worker, loan.from_team_id):
+                names = {"name": loan.worker, "team": loan.from_team}
+                raise NotLendable(_("%(name)s does not work in %(team)s any more. Nothing was undone.") % names)
             loan.ended_by, loan.ended_at, loan.end_reason = None, None, ""
             _save_unless_overlapping(loan, "ended_by", "ended_at", "end_reason")
             if loan.started_at:
@@ -225,6 +232,10 @@ def _insist_on_sense(
     if not to_team.is_front_office and not Queue.objects.filter(team=to_team).exists():
         raise QueueMissing(to_team)
     return worker.team_id
+
+
+def _works_at_home(worker: Worker, home: int) -> bool:
+    return worker.team_id == home and worker.is_active and worker.has_role(Role.WORKER)
 
 
 def _save_unless_overlapping(loan: Loan, *fields: str) -> None:
@@ -297,9 +308,14 @@ def _drop(loan: Loan, *, by: Worker, now: datetime) -> None:
         _moved(loan, to_team_id=loan.from_team_id, now=now)
 
 
+def _over(*, now: datetime) -> QuerySet[Loan]:
+    """Those that run although their time is over."""
+    return Loan.objects.filter(started_at__isnull=False, ended_at=None, ends_at__lte=now)
+
+
 def _ended_by_itself(loan: Loan, *, now: datetime) -> bool:
     try:
-        end(loan, by=None, now=now)
+        end(loan, reason="" if loan.started_at else MISSED, by=None, now=now)
     except LoanEnded:
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from dispatch import flow, moves
@@ -44,7 +44,7 @@ def plan(
 ) -> Pairing:
     """From `starts_at` on, or from now. Raises PairingImpossible, AlreadyLearning."""
     learner = take_queues_of(learner)
-    team_id = _insist_on_sense(learner, Worker.objects.get(pk=teacher.pk), skill, until_level=until_level)
+    team_id = _insist_on_sense(learner, Worker.objects.get(pk=teacher.pk), skill, until_level=until_level, now=now)
     starts_at = max(starts_at, now)
     if not starts_at < ends_at <= now + LONGEST:
         raise PairingImpossible(_("Choose a last day that is not before the first one, and within a year."))
@@ -85,10 +85,12 @@ def end(pairing: Pairing, *, is_confirmed: bool = True, by: Worker | None, now: 
 
 
 def end_due(*, now: datetime) -> int:
-    """Those whose last day is over, and those of people who are not both in its team any more; their number. The sweep asks."""
+    """Those whose last day is over, of people not both in its team any more, or whose teacher's certificate has ended; their
+    number. The sweep asks."""
     apart = Q(learner__team=None) | Q(teacher__team=None) | ~Q(learner__team=F("team")) | ~Q(teacher__team=F("team"))
     gone = Q(learner__is_active=False) | Q(teacher__is_active=False)
-    due = _open().filter(Q(ends_at__lte=now) | apart | gone).select_related("learner")
+    lapsed = Competence.objects.filter(worker=OuterRef("teacher"), skill=OuterRef("skill"), certified_until__lte=now)
+    due = _open().filter(Q(ends_at__lte=now) | apart | gone | Exists(lapsed)).select_related("learner")
     return sum(_ended_by_itself(pairing, now=now) for pairing in due)
 
 
@@ -156,15 +158,20 @@ def _open() -> QuerySet[Pairing]:
     return Pairing.objects.filter(ended_at=None)
 
 
-def _insist_on_sense(learner: Worker, teacher: Worker, skill: Skill, *, until_level: int) -> int:
+def _insist_on_sense(learner: Worker, teacher: Worker, skill: Skill, *, until_level: int, now: datetime) -> int:
     """The team of both."""
     names = {"learner": learner, "teacher": teacher, "skill": skill}
-    levels = dict(Competence.objects.filter(skill=skill, worker__in=[learner, teacher]).values_list("worker", "level"))
-    has = levels.get(learner.pk)
+    of_both = {each.worker_id: each for each in Competence.objects.filter(skill=skill, worker__in=[learner, teacher])}
+    has = of_both[learner.pk].level if learner.pk in of_both else None
+    teaches = of_both.get(teacher.pk)
     if learner.team_id is None or learner.team_id != teacher.team_id or not (learner.is_active and teacher.is_active):
         raise PairingImpossible(_("%(learner)s and %(teacher)s do not both belong to this team.") % names)
-    if levels.get(teacher.pk) != Level.O:
+    if teaches is None or teaches.level != Level.O:
         raise PairingImpossible(_("%(teacher)s has no level O in %(skill)s, so cannot teach it.") % names)
+    if teaches.certified_until and teaches.certified_until <= now:
+        raise PairingImpossible(
+            _("The certificate of %(teacher)s in %(skill)s has ended, so they cannot teach it.") % names
+        )
     if has not in (Level.I, Level.L):
         raise PairingImpossible(_("Who learns has level I or L. Set that of %(learner)s in %(skill)s first.") % names)
     if until_level not in Level.values or until_level <= has:

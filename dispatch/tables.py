@@ -198,7 +198,7 @@ def _shown(names: Sequence[str]) -> str:
 def _csv(source: BinaryIO, *, wanted: Collection[str], as_spreadsheet: bool) -> Table:
     encoding = _encoding(source)
     sample = list(islice(_lines(source, encoding), HEADER_SAMPLE))
-    if "\0" in sample[0]:
+    if sample and "\0" in sample[0]:
         raise Unreadable(_("This is not a table as text: it contains NUL bytes. Save it as CSV (UTF-8) or as xlsx."))
     delimiter, above = _stated_delimiter(sample)
     delimiter = delimiter or _delimiter(sample, wanted=wanted)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from backoffice import embedded
 from tests import folders
 
-VAR = folders.fresh()
+VAR = folders.prepared()
 os.environ |= {"THREESLOT_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "backoffice.settings"}
 
 from django.conf import settings  # noqa: E402
@@ -25,7 +25,9 @@ from django.utils import translation  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
-settings.STATIC_ROOT.mkdir()
+settings.STATIC_ROOT.mkdir(exist_ok=True)
+if "postgres" in embedded.wanted():
+    settings.DATABASES["default"]["TEST"] = {"TEMPLATE": settings.DATABASES["default"]["NAME"]}
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -108,7 +108,8 @@ def _pass_back(person: Worker, _chance: random.Random) -> bool:
 
 
 def _away(person: Worker, _chance: random.Random) -> bool:
-    flow.away(person, note="out", until=timezone.now(), by=person, now=timezone.now())
+    now = timezone.now()
+    flow.away(person, note="out", until=now + timedelta(microseconds=1), by=person, now=now)
     return True
 
 

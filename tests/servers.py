@@ -148,9 +148,9 @@ class QuickHasher(PBKDF2PasswordHasher):
 
 
 @contextmanager
-def running(**environment: str) -> Iterator[Run]:
+def running(*, on_a_fresh_machine: bool = False, **environment: str) -> Iterator[Run]:
     """A new office in a folder of its own."""
-    var = folders.fresh()
+    var = folders.fresh() if on_a_fresh_machine else folders.prepared()
     run = Run(var, **environment)
     try:
         yield run

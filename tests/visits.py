@@ -6,14 +6,19 @@ For tests that walk all of it: who may see and do what, what no page may tell, a
 import base64
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import time_machine
 from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.db import transaction
+from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import DjangoDbBlocker
 
 from dispatch import absences, andon, attachments, flow, importing, levels, loans, notices, pairings, shelf, tokens
 from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
@@ -92,6 +97,16 @@ def _object_of(address: str) -> object:
         if address.startswith(f"{ADMIN}{model._meta.app_label}/{model._meta.model_name}/"):
             return model._default_manager.order_by("pk").values_list("pk", flat=True).first()
     return None
+
+
+@contextmanager
+def one_office(blocker: DjangoDbBlocker, attachments: Path) -> Iterator[Office]:
+    """For all tests of a module, each of which leaves it as it was, and takes a copy of what is known of it."""
+    with blocker.unblock(), transaction.atomic():
+        with time_machine.travel(LATER, tick=False), override_settings(ATTACHMENTS_DIR=str(attachments)):
+            office = new_office()
+        yield office
+        transaction.set_rollback(True)
 
 
 def new_office() -> Office:

@@ -92,10 +92,7 @@ class WorkerAdmin(UserAdmin):
             super().save_model(request, obj, form, change)
             return
         if {"team", "roles", "is_active"} & set(form.changed_data):
-            before = Worker.objects.get(pk=obj.pk)
-            if before.team_id is not None:
-                flow.away(before, by=person(request), now=timezone.now())
-                loans.end_all_of(before, by=person(request), now=timezone.now())
+            _leave(Worker.objects.get(pk=obj.pk), obj, by=person(request))
         changed = [name for name in form.cleaned_data if name in form.changed_data and name != "leads"]
         obj.save(update_fields=[*changed, "is_staff", "is_superuser"])  # not what the page cannot change, like presence
 
@@ -191,6 +188,16 @@ class SkillAdmin(admin.ModelAdmin):
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}
+
+
+def _leave(before: Worker, after: Worker, *, by: Worker) -> None:
+    """Whoever works in that team no longer leaves an empty bin and is lent no more; in a front office nobody has a bin."""
+    stays = before.team_id == after.team_id and after.is_active and after.has_role(Role.WORKER)
+    if stays or before.team_id is None:
+        return
+    if Queue.objects.filter(team=before.team_id).exists():
+        flow.away(before, by=by, now=timezone.now())
+    loans.end_all_of(before, by=by, now=timezone.now())
 
 
 def _open_bins_of(team_id: int | None) -> None:

@@ -69,7 +69,8 @@ Named = Path(description="The reference of a file, as it was logged.")
 )
 def log_file(request: HttpRequest, given: NewFile) -> Status[FileOut]:
     """201 with the new file. The same reference with the same content again: 200 and the file that is there. The same reference
-    with other content: 409. When it was received is compared only where it is sent."""
+    with other content: 409. When it was received and its weight are compared only where they are sent; that it was expedited since
+    makes it no other."""
     by, now = person(request), timezone.now()
     outcome = intake_calls.log_one(_cells(given), by=by, now=now)
     if isinstance(outcome, list):
@@ -94,7 +95,8 @@ def log_files(
     given: Body[Items],
     atomic: Flag = Query(False, description="All of them or none: with any error nothing is logged."),
 ) -> BulkOut:
-    """At most 5,000. Each as if it came alone, an error telling which one is wrong and why; sent again, nothing is logged twice."""
+    """At most 5,000, in at most 10 MB. Each as if it came alone, an error telling which one is wrong and why; sent again, nothing
+    is logged twice."""
     rows, errors = _rows(given)
     if atomic and errors:
         return BulkOut(created=0, unchanged=0, errors=errors)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -49,6 +52,7 @@ FIELDS: dict[type[Exception], str] = {
     flow.ReasonMissing: "reason",
     flow.ChecklistOpen: "checklist",
     flow.ReceiptImplausible: "received_at",
+    flow.ReturnImpossible: "until",
     shelf.WakeImpossible: "wake_at",
     loans.LoanImpossible: "ends_at",
     intake.CustomerAmbiguous: "customer",
@@ -112,6 +116,9 @@ def of(fault: Exception) -> Problem:
         case HttpError():
             message = _("This is no JSON. Send UTF-8 JSON as the body.")  # the one thing that ninja refuses by itself
             return Problem(422, "malformed", message, errors=[Wrong("body", message)])
+        case RequestDataTooBig():
+            most = filesizeformat(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+            return invalid("body", _("The body may have %(most)s. Send fewer at a time.") % {"most": most})
         case Http404():
             return not_found()
         case Overtaken():

@@ -31,7 +31,7 @@ from dispatch.templatetags.worktime import date_time_local
 from dispatch.views.typed import LoanForm, errors_of
 from skills.models import Skill, Team, Worker
 
-MOST_CHOSEN = 20  # in one act
+MOST_NOTICES = 100
 LENDING = (Event.Kind.ASKED, Event.Kind.AGREED, Event.Kind.LENT)
 
 
@@ -93,8 +93,16 @@ def effect(request: HttpRequest) -> HttpResponse:
     asked = read(request.GET, of, now=now)
     if asked.host is None:
         return redirect("lend")
-    homes, window = _of_whom(person_of(request), asked.host), _window(asked, asked.host, of=of, now=now)
-    changes = lending.changes(asked.host, of=of, homes=homes, window=window, chosen=asked.chosen, now=now)
+    person = person_of(request)
+    changes = lending.changes(
+        asked.host,
+        of=of,
+        homes=_of_whom(person, asked.host),
+        own=rights.answers_for(person),
+        window=_window(asked, asked.host, of=of, now=now),
+        chosen=asked.chosen,
+        now=now,
+    )
     return render(request, "dispatch/_lend_effect.html", {"asked": asked, "changes": changes})
 
 
@@ -198,7 +206,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
             raise Http404
         return Asked()
     zone = ZoneInfo(of.zone(host.pk))
-    chosen = tuple(dict.fromkeys(data.getlist("worker")[:MOST_CHOSEN]))
+    chosen = tuple(dict.fromkeys(data.getlist("worker")[: lending.LOOKED_AT]))
     usual_start, usual_end = lending.usual_window(of.calendar(host.pk), now=now)
     usual = {
         "starts_at": date_time_local(usual_start.astimezone(zone)) if usual_start else "",
@@ -278,7 +286,7 @@ def _notices(person: Worker, *, of: Places, now: datetime) -> list[NoticeLine]:
             each.answered,  # type: ignore[attr-defined]  # annotated
             rights.may_speak_for(person, each.team),
         )
-        for each in notices.open_notices(now=now)[:MOST_CHOSEN]
+        for each in notices.open_notices(now=now)[:MOST_NOTICES]
     ]
 
 

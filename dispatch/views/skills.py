@@ -183,11 +183,12 @@ def undo_act(request: HttpRequest, team: str) -> HttpResponse:
     found = get_object_or_404(Team, slug=team)
     if request.method != "POST":
         return redirect("matrix", team)
-    if not rights.may_set_levels(reader_of(request), found):
+    reader, event_id = reader_of(request), number(request.POST.get("event", ""))
+    mine = Event.objects.select_related("team").filter(pk=event_id, by=reader).first()
+    if not rights.may_set_levels(reader, mine.team if mine else found):
         raise PermissionDenied
-    event_id = number(request.POST.get("event", ""))
     try:
-        said = undo.undo_by_number(event_id, by=reader_of(request), now=timezone.now())
+        said = undo.undo_by_number(event_id, by=reader, now=timezone.now())
     except flow.Refused as refused:
         if request.htmx:  # type: ignore[attr-defined]
             return render(request, "dispatch/_level_refused.html", {"notice": str(refused)}, status=409)
@@ -276,7 +277,7 @@ def _saved(
     context = {
         "matrix": shown,
         "team": team,
-        "row": shown.rows[0] if worker else None,
+        "row": shown.rows[0] if worker and shown.rows else None,  # whoever was lent here may be home again
         "column": shown.columns[0],
         "changes": latest_changes(team, reader=reader, now=shown.now),
         "said": said,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dispatch import loans
 from dispatch.models import Notice, Queue
 from skills.models import Skill
 
@@ -18,9 +19,16 @@ LONGEST_ID = 20
 LONGEST_NOTE = 200  # of a planned absence
 
 
+def validate_year(at: date) -> None:
+    """Calendars reckon in these years alone."""
+    if not 2000 <= at.year <= 2199:
+        raise forms.ValidationError(_("Write a year from 2000 to 2199."))
+
+
 class WallTimeField(forms.DateTimeField):
     input_formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
     default_error_messages = {"invalid": gettext_lazy("Write date and time like 2026-11-24 13:00.")}
+    default_validators = [validate_year]
 
 
 class AwayForm(forms.Form):
@@ -116,6 +124,8 @@ class LoanForm(forms.Form):
             self.add_error("ends_at", _("This time is over. Give one to come."))
         elif starts_at and ends_at and ends_at <= starts_at:
             self.add_error("ends_at", _("It ends after it began. Give a later time."))
+        elif ends_at and ends_at > timezone.now() + loans.LONGEST:
+            self.add_error("ends_at", _("Choose an end that is after the start, and within a year."))
         return self.cleaned_data
 
 

@@ -28,7 +28,7 @@ from django.views.decorators.http import require_safe
 
 from dispatch import absence_tables, absences, flow, moves, rights, roster, tables, undo
 from dispatch.models import Event, Queue
-from dispatch.views.typed import LONGEST_NOTE, errors_of, number
+from dispatch.views.typed import LONGEST_NOTE, errors_of, number, validate_year
 from skills.models import Team, Worker
 
 LARGEST = 300_000  # bytes of a table that is uploaded here, and carried from its preview to its import
@@ -40,11 +40,13 @@ class PlanForm(forms.Form):
     """Days, and times only where it is not whole days."""
 
     from_day = forms.DateField(
-        error_messages=dict.fromkeys(("required", "invalid"), gettext_lazy("Say from which day."))
+        validators=[validate_year],
+        error_messages=dict.fromkeys(("required", "invalid"), gettext_lazy("Say from which day.")),
     )
     from_time = forms.TimeField(required=False, error_messages={"invalid": gettext_lazy("Write a time like 13:00.")})
     until_day = forms.DateField(
-        error_messages=dict.fromkeys(("required", "invalid"), gettext_lazy("Say until which day."))
+        validators=[validate_year],
+        error_messages=dict.fromkeys(("required", "invalid"), gettext_lazy("Say until which day.")),
     )
     until_time = forms.TimeField(required=False, error_messages={"invalid": gettext_lazy("Write a time like 13:00.")})
     note = forms.CharField(required=False, max_length=LONGEST_NOTE)

@@ -64,6 +64,9 @@ def test_stuck_shelved_away_and_back(full: Caller):
     status, bin = full.post("/bin/2/shelve", reason="the broker", wake_at=until)
     assert (status, [place["reason"] for place in bin["shelf"]]) == (200, ["the broker"])
     assert full.post("/bin/2/shelve", reason="x", wake_at="2020-01-01T00:00:00Z")[1]["field"] == "wake_at"
+    assert full.post("/bin/away", until="2020-01-01T00:00:00Z")[1]["field"] == "until", (
+        "the sweep would bring them back"
+    )
     bin = full.post("/bin/away", note="in the tray", until=until)[1]
     assert (bin["present"], references(bin)) == (False, ["", "", ""])
     assert full.post("/bin/back")[1]["present"] is True

@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
+from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
-from dispatch import ledger
-from dispatch.models import File, FileType
+from dispatch import directory, ledger
+from dispatch.models import Customer, File, FileType
 from skills.models import Worker
-from tests.api.client import secret_of
+from tests.api.client import Caller, secret_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,12 +22,12 @@ CALLS, TWICE, AT_ONCE = 200, 40, 20
 
 
 def call(address: str, secret: str, path: str, body: object) -> tuple[int, dict]:
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
+    line = HTTPConnection(urlsplit(address).netloc, timeout=60)
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-    connection.request("POST", f"/api/v1{path}", json.dumps(body), headers)
-    answer = connection.getresponse()
+    line.request("POST", f"/api/v1{path}", json.dumps(body), headers)
+    answer = line.getresponse()
     told = json.loads(answer.read())
-    connection.close()
+    line.close()
     return answer.status, told
 
 
@@ -44,3 +46,25 @@ def test_each_file_once(live_server: LiveServer, claim: FileType, amir: Worker):
     assert statuses[201] + sum(told["created"] for _status, told in bulks) == CALLS - TWICE
     assert File.objects.count() == CALLS - TWICE
     assert not ledger.balance().differences
+
+
+RIVALS = {"ACME LTD": ["ACME LTD"], "Acme Ltd": ["Acme Ltd"], "Acme, Ltd": ["Acme Ltd", "Acme, Ltd"]}
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_a_customer_whom_somebody_makes_at_the_same_instant(claim: FileType, amir: Worker, monkeypatch, rival: str):
+    """The same one in whatever letters is the same customer; another one of nearly that name gets the address first."""
+    free_addresses = directory.free_addresses
+    make = "INSERT INTO dispatch_customer (name, slug) VALUES (%s, 'acme-ltd') ON CONFLICT DO NOTHING"
+
+    def overtaken(*asked: object, **options: object) -> dict[str, str]:
+        found = free_addresses(*asked, **options)
+        with psycopg2.connect(**connection.get_connection_params()) as other, other.cursor() as cursor:
+            cursor.execute(make, [rival])
+        other.close()
+        return found
+
+    monkeypatch.setattr(directory, "free_addresses", overtaken)
+    status, _file = Caller(amir).post("/files", reference="A", file_type="claim", customer="Acme Ltd")
+    assert status == 201
+    assert sorted(Customer.objects.values_list("name", flat=True)) == RIVALS[rival]

@@ -1,5 +1,7 @@
 """Files through the API: logged once however often they are sent, told as their pages tell them."""
 
+import json
+
 import pytest
 
 from dispatch import flow
@@ -105,6 +107,19 @@ def test_all_or_nothing(claim: FileType, amir: Worker):
     assert caller.send("/files/bulk?atomic=true", [good])[1] == {"created": 1, "unchanged": 0, "errors": []}
 
 
+@pytest.mark.parametrize("first", [NEW | {"title": "Quay"}, {"reference": "B", "file_type": "claim"}])
+def test_the_very_first_of_many_is_one_of_them(claim: FileType, amir: Worker, first: dict[str, object]):
+    """Its index is 0, which is a number like any other: logged before with other content, or contradicted further down."""
+    caller = Caller(amir)
+    caller.send("/files", NEW)
+    sent = [first, {"reference": "B", "file_type": "claim", "title": "other"}, {"reference": "C", "file_type": "claim"}]
+    status, told = caller.send("/files/bulk?atomic=true", sent)
+    assert (status, told["created"], len(told["errors"])) == (200, 0, 1)
+    assert told["errors"][0]["index"] == (0 if first["reference"] == NEW["reference"] else 1)
+    assert ("row 0" in told["errors"][0]["message"]) == (first["reference"] == "B")
+    assert File.objects.count() == 1
+
+
 def test_beyond_the_expedites_that_are_allowed_the_others_are_logged(team: Team, claim: FileType, amir: Worker):
     limit = team.queue.expedite_limit
     sent = [{"reference": f"X{n}", "file_type": "claim", "expedite_reason": "sails"} for n in range(limit + 1)]
@@ -116,6 +131,23 @@ def test_beyond_the_expedites_that_are_allowed_the_others_are_logged(team: Team,
 def test_so_many_at_once_and_no_more(claim: FileType, amir: Worker):
     status, problem = Caller(amir).send("/files/bulk", [{}] * 5001)
     assert (status, problem["field"]) == (422, "body")
+
+
+def test_so_many_at_once_may_have_much_to_say(claim: FileType, amir: Worker, settings):
+    """A list of 5,000 with long titles and accents is a list of 5,000; what is larger is told so, and is no fault of ours."""
+    item = {
+        "reference": "F-2026-000118",
+        "file_type": "settlements-claim",
+        "customer": "Café " * 12,
+        "title": "é" * 200,
+    }
+    assert len(json.dumps([item] * 5000)) < settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    for path, sent in (("/files/bulk", [item]), ("/files", item)):
+        status, problem = Caller(amir).send(path, sent)
+        assert (status, problem["field"]) == (422, "body")
+        assert "1000 bytes" in problem["detail"].replace("\xa0", " ")
+    assert not File.objects.exists()
 
 
 def test_a_list_is_read_to_its_end_page_by_page(team: Team, claim: FileType, amir: Worker, monkeypatch):

@@ -17,7 +17,7 @@ from tests.servers import Run, is_gone, running
 
 @pytest.fixture(scope="module")
 def office() -> Iterator[Run]:
-    with running() as run:
+    with running(on_a_fresh_machine=True) as run:
         yield run
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from html import unescape
 from itertools import product
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import time_machine
 from django.db import transaction
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from skills.models import Worker
 from tests import texts, visits
@@ -32,9 +34,20 @@ def test_a_catalogue_is_complete_and_compiled(path: Path):
     assert texts.troubles(path) == []
 
 
+@pytest.fixture(scope="module")
+def attachments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("attachments")
+
+
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker, attachments: Path) -> Iterator[Office]:
+    with visits.one_office(django_db_blocker, attachments) as office:
+        yield office
+
+
 @pytest.fixture
-def in_brackets(settings, tmp_path: Path) -> Iterator[None]:
-    settings.ATTACHMENTS_DIR = str(tmp_path / "attachments")
+def in_brackets(settings, attachments: Path, tmp_path: Path) -> Iterator[None]:
+    settings.ATTACHMENTS_DIR = str(attachments)
     with texts.in_brackets(tmp_path / "locale", language="fr"):
         yield
 
@@ -61,9 +74,9 @@ def said(page: str) -> list[str]:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("in_brackets")
 @pytest.mark.parametrize("role", ROLES)
-def test_every_text_of_every_page_can_be_translated(role: str):
+def test_every_text_of_every_page_can_be_translated(made: Office, role: str):
     with time_machine.travel(LATER, tick=False):
-        office = visits.new_office()
+        office = deepcopy(made)
         Worker.objects.update(language="fr")
         client, leaks = office.client(role), {}
         client.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"

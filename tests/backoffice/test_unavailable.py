@@ -1,4 +1,5 @@
-"""A PostgreSQL that is away is told as passing (503); whatever else goes wrong is our fault (500)."""
+"""A PostgreSQL that is away is told as passing (503), what no text can hold as theirs (400); whatever else goes wrong is our
+fault (500)."""
 
 import logging
 from collections.abc import Iterator
@@ -78,6 +79,19 @@ def test_an_answer_that_is_an_error_is_our_fault(address: str) -> None:
     answer = Client(raise_request_exception=False).get(address)
     assert answer.status_code == 500
     assert "The fault is ours" in answer.content.decode()
+
+
+def test_a_nul_where_a_text_should_be_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody types one, scanners of the web send them to every address; the log stays as it was."""
+    client = Client(raise_request_exception=False)
+    client.force_login(office.person("Root", "administrator"))
+    form = {"name": "a\0b", "scopes": ["read"], "days": "30"}
+    stranger = Client(raise_request_exception=False, headers={"Cookie": 'sessionid="aaaaaaaaaaaa\\000"'})
+    for answer in (client.get("/files/a%00b/"), client.post("/tokens/", form), stranger.get("/office/")):
+        assert answer.status_code == 400
+        assert "NUL" in answer.content.decode()
+        assert "http-equiv" not in answer.content.decode(), "it would be sent again and again"
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
 def test_the_process_answers_for_itself(django_assert_num_queries: object) -> None:

@@ -59,6 +59,29 @@ def test_whoever_is_moved_is_lent_no_more(admin, ada, change):
     assert ada.works_in_id == ada.team_id
 
 
+def test_who_gets_another_role_as_well_stays_where_they_are(admin, ada):
+    host, now = office.team("Host"), timezone.now()
+    ends_at = now + timedelta(hours=1)
+    loans.lend(ada, to_team=host, ends_at=ends_at, reason="flood", is_agreed=True, by=ada, now=now)
+    held = office.in_bin(ada)
+    admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, roles=["worker", "leader"]))
+    ada.refresh_from_db()
+    assert (ada.roles, ada.works_in, ada.is_present) == (["worker", "leader"], host, True)
+    assert office.in_bin(ada) == held != ["", "", ""]
+
+
+@pytest.mark.parametrize("change", [{"team": ""}, {"roles": []}, {"is_active": None}, {"team": "settlements"}])
+def test_whoever_is_of_a_front_office_is_moved_like_anybody(admin, team, change):
+    front = Team.objects.create(name="Front desk", slug="front-desk", is_front_office=True)
+    fay = office.person("Fay", "worker", team=front)
+    if change.get("team"):
+        change = {"team": team.pk}
+    answer = admin.post(reverse("admin:skills_worker_change", args=[fay.pk]), form_of(fay, **change))
+    assert answer.status_code == 302
+    fay.refresh_from_db()
+    assert (fay.team, fay.roles, fay.is_active) != (front, ["worker"], True)
+
+
 def test_presence_cannot_be_typed_in(admin, ada):
     admin.post(reverse("admin:skills_worker_change", args=[ada.pk]), form_of(ada, name="Ada L.", is_present=""))
     ada.refresh_from_db()

@@ -178,6 +178,8 @@ def test_the_page_says_who_helps_until_when_and_who_comes_next(desk, team):
     assert "Ada from Settlements · until today, 12:00" in text(page)
     assert "Ben from Settlements · tomorrow, 10:00 until tomorrow, 12:00" in text(page)
     assert "/lend/" not in page.content.decode()
+    flow.away(ada, by=ada, now=NOW)
+    assert "Ada from Settlements away · until today" in text(sign_in(ben).get("/board/front-desk/"))
     mia = sign_in(office.person("Mia", Role.MANAGER))
     assert 'href="/lend/?to=front-desk"' in mia.get("/board/front-desk/").content.decode()
     assert Client().get("/board/front-desk/").status_code == 302

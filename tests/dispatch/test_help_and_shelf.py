@@ -305,6 +305,20 @@ def test_r17_rework_is_a_new_file_with_its_own_promise(ada, claim):
     assert file.state == State.DONE
 
 
+def test_r17_a_rework_finds_a_reference_of_its_own(team, claim):
+    """Whatever others are called: by another system, or as long as a reference can be and alike at its beginning."""
+    names = ["C", "C-R1", *(f"{'L' * 62}{number}" for number in (1, 2))]
+    files = [flow.log(reference=name, file_type=claim, title="wrong sum", by=None, now=NOW)[0] for name in names]
+    ada = office.worker("Ada", team)
+    for minute, position in enumerate((1, 2, 3, 1), 1):
+        flow.start(ada, position, by=ada, now=NOW + timedelta(minutes=minute))
+        flow.mark_done(ada, position, by=ada, now=NOW + timedelta(minutes=minute))
+    again = [flow.rework(file, reason="wrong sum", by=ada, now=NOW) for file in files]
+    assert [each.rework_of for each in again] == files
+    assert len({each.reference for each in again} | set(names)) == 8
+    assert again[0].reference == "C-R2"
+
+
 def test_r3_a_waiting_file_is_expedited_with_a_reason_and_within_the_limit(ada, team, claim):
     waiting = list(File.objects.filter(state=State.WAITING).order_by("-received_at"))
     Queue.objects.filter(team=team).update(expedite_limit=1)

@@ -178,6 +178,22 @@ def test_what_moved_on_in_the_meantime_is_still_the_same_file(team):
     assert (again.new, again.unchanged, again.problems) == (1, 2, ())
 
 
+def test_what_the_office_did_since_makes_it_no_other_file(team):
+    """Expedited by its leader, or of a type whose weight was set anew: whoever sends the same again said neither."""
+    rows, claim = f"{HEADER}A-1,Claim,X,,,,\nA-2,Claim,X,,,,\nA-3,Claim,X,,,,soon\n", team.file_types.get()
+    run(rows)
+    flow.expedite(File.objects.get(reference="A-1"), reason="court", by=office.person("Lea", "leader"), now=NOW)
+    type(claim).objects.update(weight=4)
+    again = run(rows)
+    assert (again.new, again.unchanged, again.problems) == (0, 3, ())
+    for reference, reason in (("A-1", ""), ("A-2", ""), ("A-3", "soon")):
+        customer, claim = File.objects.get(reference=reference).customer, team.file_types.get()
+        told_once = {"reference": reference, "file_type": claim, "customer": customer, "by": None, "now": NOW}
+        assert not flow.log(**told_once, expedite_reason=reason)[1]
+    assert told(run(f"{HEADER}A-3,Claim,X,,,,\n")) == [(2, "reference")], "logged as an expedite it is one"
+    assert told(run(f"{HEADER}A-2,Claim,X,,,4,\n")) == [(2, "reference")], "a weight that is said is compared"
+
+
 # --- As if logged one by one
 
 
@@ -411,6 +427,8 @@ UNREADABLE = {
     "a column twice": (b"reference,file_type,File type\nA-1,Claim,Claim\n", "Two columns are to be file_type"),
     "neither encoding": (b"reference,file_type\nA-1,\x81\x8d\x90\n", "neither UTF-8 nor Windows-1252"),
     "binary": (b"\x7fELF\0\0\0\n", "NUL"),
+    "the mark of UTF-8 and nothing else": (b"\xef\xbb\xbf", "no rows"),
+    "the mark of UTF-16 and nothing else": (b"\xff\xfe", "no rows"),
     "a zip that is no workbook": (b"PK\x03\x04 and so on", "workbook cannot be read"),
     "a workbook that was cut off": (xlsx([["reference", "file_type"]])[:-40], "workbook cannot be read"),
     "an old workbook that is none": (b"\xd0\xcf\x11\xe0 and so on", "workbook cannot be read"),

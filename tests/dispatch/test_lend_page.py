@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import loans, timetables
+from dispatch import loans, notices, timetables
 from dispatch.models import Event, Loan, Notice, Queue
 from dispatch.timetables import Timetable
 from skills.models import Team, Worker
@@ -129,6 +129,24 @@ def test_how_often_somebody_was_lent_is_told_in_words(claims, home, mia, clock):
     assert "lent often lately" in text(page)
 
 
+def test_days_lent_are_days_of_the_home_each_counted_once(claims, home, mia, clock):
+    calendar = timetables.make("Auckland", Timetable("Pacific/Auckland"), now=NOW)
+    Queue.objects.filter(team=home).update(calendar=calendar)
+    # From nine to five there, which is over midnight in UTC, and twice on one day.
+    for begins, hours in (
+        ("2026-02-23 20:00", 8),
+        ("2026-02-24 20:00", 1),
+        ("2026-02-24 22:00", 1),
+        ("2026-02-25 20:00", 8),
+    ):
+        at = datetime.fromisoformat(begins).replace(tzinfo=UTC)
+        ends = at + timedelta(hours=hours)
+        loans.lend(of("Uma Deep"), to_team=claims, ends_at=ends, reason="x", is_agreed=True, by=mia, now=at)
+        loans.run_due(now=ends)
+    page = signed_in(mia).get("/lend/?to=claims")
+    assert {line.name: line.lately.name for line in page.context["offer"].lines}["Uma Deep"] == "SOMETIMES"
+
+
 def test_a_leader_of_the_home_sees_their_own_people_only(claims, home, mia):
     office.worker("Far Away", office.team("Far"), marine="O")
     hal = office.person("Hal", "leader", leads=home)
@@ -137,12 +155,40 @@ def test_a_leader_of_the_home_sees_their_own_people_only(claims, home, mia):
     assert proposed(signed_in(lea), claims)[0] == "Far Away", "who asks for people sees everybody"
 
 
+def test_what_somebody_cannot_do_alone_yet_is_not_told_to_who_leads_another_team(claims, home, mia):
+    office.file_type("Small hull", claims, needs="marine", at_least="L")
+    lea, hal = office.person("Lea", "leader", leads=claims), office.person("Hal", "leader", leads=home)
+    told = {}
+    for person in (lea, hal, mia):
+        page = text(signed_in(person).get("/lend/?to=claims&worker=lou-moderate"))
+        told[person.name] = [each in page for each in ("marine L", "with support", "Able: marine, L")]
+    assert told == {"Lea": [False] * 3, "Hal": [True] * 3, "Mia": [True] * 3}
+
+
 def test_the_times_of_the_home_are_told_where_they_differ(claims, home, mia):
     there = timetables.make("Lisbon", Timetable("Europe/Lisbon"), now=NOW)
     Queue.objects.filter(team=home).update(calendar=there)
     page = signed_in(mia).get("/lend/?to=claims")
     assert "All times are those of Europe/Paris, where it is 10:00" in text(page)
     assert "in Europe/Lisbon: today, 09:00 to today, 17:00" in text(page)
+    page = signed_in(mia).get("/lend/?to=claims&starts_at=2026-03-04T09:00&ends_at=2026-03-04T18:00")
+    assert "in Europe/Lisbon: tomorrow, 08:00 to tomorrow, 17:00" in text(page)
+
+
+def test_they_are_told_where_they_differ_by_the_end_alone(claims, home, mia):
+    """In Paris the clock goes back between the two, in Johannesburg it does not."""
+    there = timetables.make("Johannesburg", Timetable("Africa/Johannesburg"), now=NOW)
+    Queue.objects.filter(team=home).update(calendar=there)
+    page = signed_in(mia).get("/lend/?to=claims&starts_at=2026-10-22T09:00&ends_at=2026-10-26T18:00")
+    assert "in Africa/Johannesburg: Thu 22 Oct, 09:00 to Mon 26 Oct, 19:00" in text(page)
+
+
+def test_a_loan_is_told_in_the_times_of_its_host_whatever_team_the_page_is_about(claims, home, mia):
+    tokyo = office.team("Tokyo")
+    Queue.objects.filter(team=tokyo).update(calendar=timetables.make("Tokyo", Timetable("Asia/Tokyo"), now=NOW))
+    lend(signed_in(mia), tokyo, of("Uma Deep"), starts_at="2026-03-04T09:00", ends_at="2026-03-04T18:00")
+    said = "tomorrow, 09:00 to tomorrow, 18:00 (Asia/Tokyo; in Europe/Paris: tomorrow, 01:00 to tomorrow, 10:00)"
+    assert said in text(signed_in(mia).get("/lend/?to=claims"))
 
 
 # --- Before and after -------------------------------------------------------------------------------------------------------
@@ -205,6 +251,23 @@ def test_two_in_one_act_and_both_undone_in_one(claims, home, mia):
     assert {of(name).works_in for name in ("Uma Deep", "Lou Moderate")} == {home}
 
 
+def test_whoever_is_listed_can_be_ticked(claims, home, mia):
+    people = [office.worker(f"Person {number}", home) for number in range(21)]
+    lend(signed_in(mia), claims, *people)
+    assert Loan.objects.count() == 21
+
+
+def test_a_new_notice_is_listed_however_many_are_open(claims, mia):
+    for _ in range(20):
+        notices.post(claims, kind="ask", reason="storm", until=EVENING, by=mia, now=NOW)
+    page = signed_in(mia).post(
+        "/lend/notices/",
+        {"team": "claims", "kind": "offer", "people": "1", "until": "2026-03-03T18:00", "reason": "calm again"},
+        follow=True,
+    )
+    assert "calm again" in text(page)
+
+
 def test_all_of_them_or_nobody(claims, home, mia):
     other = office.team("Other")
     loans.lend(
@@ -241,6 +304,8 @@ def test_later_is_planned_and_begins_by_itself(claims, home, mia):
         ({"ends_at": "soon"}, "Write date and time like"),
         ({"ends_at": "2026-03-03T09:00"}, "This time is over"),
         ({"starts_at": "2026-03-03T17:00", "ends_at": "2026-03-03T16:00"}, "It ends after it began"),
+        ({"ends_at": "2028-03-03T18:00"}, "within a year"),
+        ({"ends_at": "9999-12-31T23:59"}, "Write a year from 2000 to 2199"),
     ],
 )
 def test_what_is_missing_is_said_and_what_was_typed_stays(claims, home, mia, typed, said):

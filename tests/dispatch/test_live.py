@@ -278,6 +278,7 @@ def test_whoever_may_not_look_is_told_so(visit, team, manager):
     assert visit(wall(other).replace("other", "settlements")).status == 404
     assert visit("/live/board/settlements/?wall=", person=manager).status == 404
     assert visit(wall(team), method="POST").status == 405
+    assert visit("/live/board/a\0b/?wall=x").status == 400
 
 
 def deactivate(team, person):

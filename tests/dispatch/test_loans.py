@@ -241,6 +241,14 @@ def test_a_loan_whose_time_passed_while_nothing_ran_never_happened(ada, home, ho
     assert (works_in(ada), loan.started_at, loan.end_reason) == (home, None, loans.MISSED)
 
 
+def test_who_is_lent_anew_before_anything_ended_the_loan_that_is_over_comes_home_first(ada, home, host, lea):
+    third = office.team("Third")
+    first = lend(ada, host, by=lea, ends_at=NOW + HOUR)
+    lend(ada, third, by=lea, ends_at=NOW + 2 * HOUR, now=NOW + HOUR + timedelta(seconds=2))
+    first.refresh_from_db()
+    assert (works_in(ada), first.ended_at, first.ended_by) == (third, NOW + HOUR, None)
+
+
 def test_over_midnight_and_across_zones_a_loan_ends_at_its_instant(ada, home, lea):
     tokyo = office.team("Tokyo")
     calendar = timetables.make("Tokyo", Timetable("Asia/Tokyo"), now=NOW)
@@ -324,6 +332,15 @@ def test_a_loan_that_is_only_asked_for_does_not_start(ada, home, host, lea):
     assert works_in(ada) == host
 
 
+def test_what_nobody_agreed_to_in_time_is_asked_for_no_more(ada, home, host, lea):
+    loan = lend(ada, host, by=lea, is_agreed=False)
+    assert loans.run_due(now=loan.ends_at - timedelta(seconds=1)) == 0
+    assert loans.run_due(now=loan.ends_at) == 1
+    loan.refresh_from_db()
+    assert (works_in(ada), loan.ended_by, loan.end_reason) == (home, None, loans.MISSED)
+    assert Event.objects.filter(kind="called_off", team=host).exists()
+
+
 def test_two_teams_may_ask_for_one_person_and_one_gets_them(ada, home, host, lea):
     third = office.team("Third")
     first = lend(ada, host, by=lea, is_agreed=False)
@@ -382,6 +399,16 @@ def test_asking_back_is_undone_within_a_minute(ada, host, lea):
     undo.undo(last("home"), by=lea, now=SOON)
     assert works_in(ada) == host
     assert Loan.objects.get().ended_at is None
+
+
+@pytest.mark.parametrize("change", ["team", "is_active"])
+def test_nobody_is_lent_again_by_undo_who_left_since(ada, home, host, lea, change):
+    flow.away(ada, by=ada, now=NOW)
+    loans.end(lend(ada, host, by=lea), by=lea, now=NOW)
+    Worker.objects.filter(pk=ada.pk).update(**{change: {"team": office.team("Third"), "is_active": False}[change]})
+    with pytest.raises(loans.NotLendable, match="does not work in Payments any more"):
+        undo.undo(last("home"), by=lea, now=SOON)
+    assert Loan.objects.get().ended_at
 
 
 def test_agreeing_to_what_another_asked_for_is_undone_to_asked(ada, home, host, lea):

@@ -14,7 +14,7 @@ from dispatch.levels import Wanted
 from dispatch.matrix import Cover, matrix
 from skills.models import Competence, Level, LevelChange, Worker
 from tests import office
-from tests.desk import text
+from tests.desk import text, undo_in
 from tests.office import NOW
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,20 @@ def test_who_is_lent_keeps_the_leader_of_their_home(client, people):
     assert client.get("/skills/claims/of/ada/war/").status_code == 403
     assert client.post("/skills/claims/of/ada/marine/", {"level": "", "was": "U"}).status_code == 403
     client.force_login(lea)
-    assert client.post("/skills/claims/of/ada/marine/", {"level": "O", "was": "U"}).status_code == 303
+    page = client.post("/skills/claims/of/ada/marine/", {"level": "O", "was": "U"}, follow=True)
+    assert client.post("/skills/claims/undo/", {"event": undo_in(page)}).status_code == 303
+    assert Competence.objects.get(worker=ada, skill__name="marine").level == Level.U
+
+
+def test_a_level_is_undone_on_the_page_of_the_host_by_when_who_was_lent_is_home_again(client, people):
+    ada, otto, adam = (people[name] for name in ("ada", "otto", "adam"))
+    until = NOW + timedelta(hours=4)
+    loan = loans.lend(ada, to_team=otto.leads.get(), ends_at=until, reason="flood", is_agreed=True, by=adam, now=NOW)
+    client.force_login(adam)
+    page = client.post("/skills/claims/of/ada/marine/", {"level": "O", "was": "U"}, follow=True)
+    loans.end(loan, by=people["mia"], now=NOW)
+    answer = client.post("/skills/claims/undo/", {"event": undo_in(page)}, headers={"HX-Request": "true"})
+    assert (answer.status_code, "Undone." in text(answer)) == (200, True)
 
 
 def test_a_form_of_the_person_sets_a_level_without_scripts(client, people):

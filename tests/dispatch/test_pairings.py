@@ -269,9 +269,9 @@ def test_r18_planning_and_ending_are_undone(team, lea, ada, olga):
 
 
 def test_ending_it_asks_first_when_files_would_be_orphaned(team, lea, hull, ada, olga):
-    Competence.objects.filter(worker=olga).update(certified_until=NOW)
     made = pair(ada, olga, by=lea)
-    office.log(hull, 2)
+    for file in office.log(hull, 2):
+        office.was_passed_back(file, olga)
     with pytest.raises(Orphaning):
         pairings.end(made, is_confirmed=False, by=lea, now=NOW)
     assert Pairing.objects.get().ended_at is None
@@ -292,6 +292,15 @@ def test_the_sweep_ends_what_is_over_and_what_has_come_apart(team, lea, ada, olg
     assert second.ended_at == NOW
     assert Event.objects.filter(kind="unpaired", by=None, team=team).count() == 2
     assert pairings.end_due(now=NOW) == 0
+
+
+def test_nobody_teaches_with_a_certificate_that_has_ended(team, lea, ada, olga):
+    pair(ada, olga, by=lea)
+    Competence.objects.filter(worker=olga).update(certified_until=NOW + timedelta(days=1))
+    assert pairings.end_due(now=NOW + timedelta(hours=23)) == 0
+    assert pairings.end_due(now=NOW + timedelta(days=1)) == 1
+    with pytest.raises(pairings.PairingImpossible, match="certificate of Olga in marine has ended"):
+        pair(ada, olga, by=lea, now=NOW + timedelta(days=1))
 
 
 # --- Last practised -------------------------------------------------------------------------------------------------------

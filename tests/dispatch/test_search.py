@@ -349,7 +349,7 @@ def test_a_slip_in_either_half_or_in_both_is_forgiven(claim):
         "windscren",
         "widnscreen",
         "wndscreen",
-        "vindsreen",
+        "windskreen",
         "waserschadenregulerung",
         "windscren waserschaden",
     ):

@@ -195,6 +195,8 @@ def test_planned_from_a_cell_removed_and_undone(team, ada, lea):
         ({"until_day": "2026-03-05", "from_time": "14:00", "until_time": "13:00"}, 422, "it ends before it begins"),
         ({"from_day": "2026-03-02", "until_day": "2026-03-02"}, 422, "This time is over."),
         ({"from_day": "soon"}, 422, "Say from which day."),
+        ({"from_day": "9999-01-01", "until_day": "9999-01-08"}, 422, "Write a year from 2000 to 2199."),
+        ({"from_day": "0001-01-01", "until_day": "0001-01-08"}, 422, "Write a year from 2000 to 2199."),
         ({"until_time": "25:00"}, 422, "Write a time like 13:00."),
         ({"from_day": "2026-03-06"}, 409, "An absence at that time is planned already."),
     ],
