@@ -161,7 +161,8 @@ class Family:
 
 
 def _members() -> list[Member]:
-    counts = {"web": _count("WEB_CONCURRENCY"), "worker": _count("RQ_WORKERS"), "long_worker": 1, "scheduler": 1}
+    ones = dict.fromkeys(("long_worker", "webhook_worker", "scheduler"), 1)
+    counts = {"web": _count("WEB_CONCURRENCY"), "worker": _count("RQ_WORKERS"), **ones}
     return [
         Member(name=command if count == 1 else f"{command}.{number}", command=command)
         for command, count in counts.items()

@@ -61,6 +61,7 @@ def redis_states() -> dict[str, str]:
     keys = {
         "worker": worker.ALIVE_KEYS[worker.QUICK],
         "long_worker": worker.ALIVE_KEYS[worker.LONG],
+        "webhook_worker": worker.ALIVE_KEYS[worker.WEBHOOKS],
         "schedule": scheduler.ALIVE_KEY,
     }
     try:

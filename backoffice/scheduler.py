@@ -13,7 +13,7 @@ from rq.queue import Queue
 from rq.utils import now
 
 ALIVE_KEY = "threeslot:alive:schedule"
-ALIVE_SECONDS = 30  # three times the shortest interval of the schedule
+ALIVE_SECONDS = 30  # many times the shortest interval of the schedule
 
 logger = logging.getLogger(__name__)
 

@@ -1,13 +1,15 @@
-"""All settings. What differs between machines comes from the environment, read through the three functions below."""
+"""All settings. What differs between machines comes from the environment, read through the functions below."""
 
 import os
 import secrets
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
@@ -26,6 +28,15 @@ def env_flag(name: str) -> bool:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in env_text(name, default).split(",") if word.strip()]
+
+
+def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in env_list(name)]
+    except ValueError as unreadable:
+        raise ImproperlyConfigured(
+            f"{name}: {unreadable}. Write networks like 10.1.0.0/16, with commas."
+        ) from unreadable
 
 
 def kept_secret(path: Path) -> str:
@@ -138,7 +149,7 @@ redis_queue = {
         "retry": Retry(NoBackoff(), 0),
     },
 }
-RQ_QUEUES = {"default": redis_queue, "long": redis_queue}  # see backoffice/worker.py
+RQ_QUEUES = {"default": redis_queue, "long": redis_queue, "webhooks": redis_queue}  # see backoffice/worker.py
 RQ = {"WORKER_CLASS": "backoffice.worker.Worker"}
 
 # People
@@ -179,11 +190,18 @@ ATTACHMENTS_DIR = env_text("ATTACHMENTS_DIR", str(VAR / "attachments"))
 ATTACHMENT_MAX_BYTES = int(env_text("ATTACHMENT_MAX_MB", "20")) * 1024 * 1024
 ATTACHMENTS_A_FILE = 50
 
+# Mail that opens files: the folder below which maildirs lie, and how large a mail may be.
+MAIL_DIR = env_text("MAIL_DIR", str(VAR / "mail"))
+MAIL_MAX_BYTES = int(env_text("MAIL_MAX_MB", "40")) * 1024 * 1024
+
 # The API: so many calls a minute with one token.
 API_CALLS_A_MINUTE = int(env_text("API_CALLS_A_MINUTE", "6000"))
 
 # What is sent in one body, documents aside: 5,000 files at once, with long titles and every accent written as \u00e9.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000  # bytes
+
+# Webhooks go to public addresses, and into these networks.
+WEBHOOKS_MAY_REACH = env_networks("THREESLOT_WEBHOOKS_MAY_REACH")
 
 # Only what we serve ourselves is loaded, and nothing inline.
 CONTENT_SECURITY_POLICY = {

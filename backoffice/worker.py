@@ -1,7 +1,7 @@
 """The RQ workers: each runs jobs in its own process, one after the other, without a fork for each.
 
-Refills are in one queue and whatever takes long (imports, the nightly check of the books) in another, with a worker of its own:
-nobody waits for a file because somebody brings a hundred thousand.
+Refills are in one queue, whatever takes long (imports, the nightly check of the books) in another, and webhooks in a third, each
+with a worker of its own: nobody waits for a file because somebody brings a hundred thousand, or answers slowly.
 """
 
 import logging
@@ -19,8 +19,12 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.worker import SimpleWorker
 
-QUICK, LONG = "default", "long"  # queues
-ALIVE_KEYS = {QUICK: "threeslot:alive:worker", LONG: "threeslot:alive:long_worker"}
+QUICK, LONG, WEBHOOKS = "default", "long", "webhooks"  # queues
+ALIVE_KEYS = {
+    QUICK: "threeslot:alive:worker",
+    LONG: "threeslot:alive:long_worker",
+    WEBHOOKS: "threeslot:alive:webhook_worker",
+}
 TTL_SECONDS = 20  # rq waits for a job 15 s less than this between two heartbeats
 ALIVE_SECONDS = 15
 FAILURE_SECONDS = 60 * 60 * 24

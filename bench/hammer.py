@@ -58,6 +58,7 @@ def struck(short: office.Office, *, done: int) -> tuple[int, float, list[str]]:
     with (
         places.member("worker", places.HAMMER),
         places.member("long_worker", places.HAMMER),
+        places.member("webhook_worker", places.HAMMER),
         places.member("scheduler", places.HAMMER),
         ThreadPoolExecutor(1) as beside,
     ):

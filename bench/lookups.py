@@ -7,8 +7,9 @@ from django.utils import timezone
 from bench import measured, places
 from bench.measured import Line, Round, line, milliseconds, ratios
 from bench.office import Office
+from dispatch.asked import Asked
 from dispatch.models import State
-from dispatch.search import Asked, find
+from dispatch.search import find
 
 WORDS_MILLISECONDS = 100  # what feels like at once to somebody who types
 

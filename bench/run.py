@@ -22,7 +22,21 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from bench import RESULTS, arrivals, engine, floor, hammer, history, lookups, office, pages, places, rows, tour  # noqa: E402
+from bench import (  # noqa: E402
+    RESULTS,
+    arrivals,
+    engine,
+    floor,
+    hammer,
+    history,
+    lookups,
+    office,
+    pages,
+    places,
+    rows,
+    taken_away,
+    tour,
+)
 from bench.measured import Line, Round, line, milliseconds, ratios, table  # noqa: E402
 from dispatch import boards, ledger, tokens  # noqa: E402
 from dispatch.models import Scope  # noqa: E402
@@ -80,6 +94,7 @@ class Bench:
         lines += self._board_page()
         lines += self._first_bytes()
         lines += self._searches()
+        lines += self._exports()
         lines += self._cold_fill()
         lines += self._office()
         lines += self._import()
@@ -292,6 +307,11 @@ class Bench:
         _say("Search")
         waiting = {places.SMALL: SMALL, places.LARGE: self.large}
         return lookups.measure(self.offices, waiting=waiting, rounds=self.rounds, times=5)
+
+    def _exports(self) -> list[Line]:
+        _say("Exports")
+        places.use(places.LARGE)
+        return taken_away.measure(rounds=3)
 
     def _cold_fill(self) -> list[Line]:
         _say("200 people come in")

@@ -18,8 +18,8 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from bench import engine, measured, office, pages
 from bench.measured import Line, Round
-from dispatch import andon, attachments, cover_sheets, importing
-from dispatch.models import File, LedgerRun, OfficeWall, Queue, State
+from dispatch import andon, attachments, cover_sheets, importing, webhooks
+from dispatch.models import File, LedgerRun, Mail, Mailbox, OfficeWall, Queue, State
 from skills.models import Role, Worker
 
 ALLOWED_MILLISECONDS = 30  # beyond twice the empty page
@@ -72,11 +72,16 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     (attached,) = attachments.attach(story, [document], by=person, now=now)
     table = "\n".join(["reference,file type,title", *(f"NEW-{row},Type {row % 12},A title" for row in range(ROWS))])
     upload = importing.upload(table.encode(), name="table.csv", team=of.team, by=person, now=now)
+    hook = webhooks.make(webhooks.Wanted("Hub", "https://hub.example.com"), owner=person, now=now)[0]
     LedgerRun.objects.create(at=now, files=1, events=1, differences=[], is_ok=True)
+    box = Mailbox.objects.create(name="Claims", kind="maildir", path="claims", worker=person)
+    Mail.objects.create(
+        mailbox=box, key="1", digest="1", arrived_at=now, seen_at=now, tried_at=now, state="opened", file=story
+    )
     examples = {
         "team": of.team.slug, "username": other.username, "reference": waits.reference, "position": held.position,
         "call": call.pk, "place": 1, "loan": 1, "notice": 1, "pairing": 1, "skill": "skill-1",
-        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk, "token": 1,
+        "absence": 1, "attachment": attached.pk, "pk": upload.pk, "id": other.pk, "token": 1, "webhook": hook.pk,
         "app_label": "dispatch",
     }  # fmt: skip
     files = {"waiting": waits.reference, "in a slot": held.reference, "done, a long story": story.reference}
@@ -109,6 +114,8 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
             **{name: {"q": text} for name, text in words.items()},
             "filter": {"state": State.WAITING, "type": f"{scene.team}-3"},
         },
+        "export_files": {"few": {"q": "PAST-77"}},
+        "export_events": {"a day long ago": {"from": "2001-01-01", "to": "2001-01-01"}},
         "lend": {"": {}, "a team in need": {"to": of.team.slug}},
         "lend_effect": {"": {"to": of.team.slug}, "somebody chosen": {"to": of.team.slug, "worker": others}},
         "promise": {"": intake},

@@ -175,8 +175,33 @@ def _remove(attachment: Attachment, *, by: Worker, now: datetime, undoes: int | 
 # --- Checks ----------------------------------------------------------------------------------------------------------------
 
 
+def sort_out(uploads: Sequence[UploadedFile], *, room: int) -> tuple[list[UploadedFile], list[str]]:
+    """Those that a file may have, so many at most; and in sentences why not the others."""
+    kept: list[UploadedFile] = []
+    refused = []
+    for upload in uploads:
+        try:
+            _kind_of(upload)
+        except flow.Refused as why:
+            refused.append(str(why))
+            continue
+        if len(kept) < room:
+            kept.append(upload)
+        else:
+            refused.append(_("%(name)s is one more than a file may have.") % {"name": clean_name(upload.name or "")})
+    return kept, refused
+
+
 def _checked(file: File, upload: UploadedFile, *, by: Worker, now: datetime) -> Attachment:
     """A row to be, its content looked at but not kept yet."""
+    name, kind = _kind_of(upload)
+    return Attachment(
+        file=file, name=name, kind=kind.media, size=upload.size or 0, blob=uuid4().hex, added_by=by, added_at=now
+    )
+
+
+def _kind_of(upload: UploadedFile) -> tuple[str, Kind]:
+    """Under which name, and as what. Raises KindRefused, TooBig."""
     name, size = clean_name(upload.name or ""), upload.size or 0
     told = {"name": name or _("A document without a name")}
     kind = KINDS.get(name.rpartition(".")[2].lower()) if "." in name else None
@@ -192,7 +217,7 @@ def _checked(file: File, upload: UploadedFile, *, by: Worker, now: datetime) -> 
     if not kind.looks_so(upload.read(HEAD)):
         raise KindRefused(_("%(name)s is not what its name says. Open it, and save it anew in the right kind.") % told)
     upload.seek(0)
-    return Attachment(file=file, name=name, kind=kind.media, size=size, blob=uuid4().hex, added_by=by, added_at=now)
+    return name, kind
 
 
 def clean_name(raw: str) -> str:

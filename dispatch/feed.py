@@ -23,9 +23,14 @@ MOST_WAIT = 3  # at a time in one process
 
 _places_to_wait = threading.BoundedSemaphore(MOST_WAIT)
 
+# Of an event `e`, its file `f` and its team `t`, as `told` reads them.
+COLUMNS = """
+e.id, e.kind, e.at, t.slug, f.reference, e.from_state, e.to_state, e.due_at, e.cause, e.undoes_id, e.by_id, e.worker_id
+"""
+
 # The bound comes first, so that the page and where it ends are of one moment. A page that finds less than it may has read to its
 # end, and the next one begins there.
-PAGE = Statement("""
+PAGE = Statement(f"""
 WITH horizon AS (SELECT dispatch_transactions_before() AS bound),
 looked_at AS (
     SELECT e.* FROM dispatch_event e
@@ -33,8 +38,7 @@ looked_at AS (
     ORDER BY e.transaction, e.id LIMIT %(looked_at)s
 ),
 last AS (SELECT transaction, id FROM looked_at ORDER BY transaction DESC, id DESC LIMIT 1)
-SELECT e.transaction, e.id, e.kind, e.at, t.slug, f.reference, e.from_state, e.to_state, e.due_at, e.cause, e.undoes_id,
-    e.by_id, e.worker_id, last.transaction, last.id
+SELECT e.transaction, {COLUMNS}, last.transaction, last.id
 FROM last LEFT JOIN (
     SELECT * FROM looked_at
     WHERE (%(teams)s::bigint[] IS NULL OR team_id = ANY(%(teams)s)) AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s))
@@ -118,7 +122,14 @@ def page(
     found = [row for row in rows if row[1] is not None]
     is_full = len(found) == limit
     end = Place(*found[-1][:2]) if is_full else Place(*rows[0][-2:])
-    return Page(tuple(_told(row, reader) for row in found), end)
+    return Page(tuple(told(row[1:-2], reader) for row in found), end)
+
+
+def end() -> Place:
+    """After all that can be told by now: whoever goes on from here is told what becomes known later, and all of that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT dispatch_transactions_before()")
+        return Place(cursor.fetchone()[0])
 
 
 def awaited(look: Callable[[Place], Page], *, after: Place, seconds: float) -> Page:
@@ -149,8 +160,9 @@ def go_on_after_restore() -> bool:
         return True
 
 
-def _told(row: tuple, reader: Worker) -> Told:
-    _transaction, pk, kind, at, team, file, from_state, to_state, due_at, cause, undoes, by, worker, *_last = row
+def told(row: tuple, reader: Worker) -> Told:
+    """The COLUMNS of an event as this reader may know them."""
+    pk, kind, at, team, file, from_state, to_state, due_at, cause, undoes, by, worker = row
     is_written = file is not None and kind in WRITTEN_KINDS and cause not in WRITTEN_BY_NOBODY
     return Told(
         id=pk,

@@ -4,17 +4,15 @@ What a person may not see is not in theirs. Brought back, an empty cell leaves t
 nothing is written before everything in the table is right.
 """
 
-import csv
 import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-import xlsxwriter
 from django.utils.translation import gettext as _
 
-from dispatch import directory, tables
+from dispatch import directory, sheets, tables
 from dispatch.matrix import Mark, Matrix, Row
 from dispatch.tables import Cell, Problem, Table
 from skills.models import Level, Skill
@@ -23,8 +21,6 @@ REQUIRED = ("username",)
 BESIDE = ("username", "name")  # columns that are no skill
 LARGEST = 5_000_000  # bytes
 MOST_ROWS = 2_000
-# A spreadsheet takes a cell that begins so for a formula, and reckons, or worse; with an apostrophe before it, it is text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NONE = ("-", "–", "0")
 LEVEL = re.compile(r"([ILUO])(?:[ ,;]+(?:\w+\s+)?([0-9]{4})-([0-9]{2})-([0-9]{2}))?", re.IGNORECASE)
 
@@ -52,24 +48,12 @@ def rows(matrix: Matrix) -> Iterator[list[str]]:
 
 
 def as_csv(matrix: Matrix) -> bytes:
-    """UTF-8 with a mark, so that spreadsheets read accents."""
-    text = io.StringIO()
-    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows(matrix))
-    return text.getvalue().encode("utf-8-sig")
+    return b"".join(sheets.as_csv(rows(matrix), delimiter=sheets.delimiter()))
 
 
 def as_xlsx(matrix: Matrix) -> bytes:
-    """Every cell is text, whatever it begins with."""
     content = io.BytesIO()
-    book = xlsxwriter.Workbook(content, {"in_memory": True})
-    sheet = book.add_worksheet()
-    bold = book.add_format({"bold": True})
-    for number, row in enumerate(rows(matrix)):
-        for place, cell in enumerate(row):
-            sheet.write_string(number, place, cell, bold if number == 0 else None)
-    sheet.freeze_panes(1, len(BESIDE))
-    sheet.autofit()
-    book.close()
+    sheets.as_xlsx(rows(matrix), to=content, frozen=len(BESIDE))
     return content.getvalue()
 
 
@@ -160,10 +144,6 @@ def _brought(cell: Cell, row: Row, skill: Skill, mark: Mark | None) -> Brought |
 
 def _written(mark: Mark) -> str:
     return f"{mark.letter} until {mark.until:%Y-%m-%d}" if mark.until else mark.letter
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _bare(cell: Cell) -> str:

@@ -1,7 +1,7 @@
 """Who may do what, in one place. Views and API ask here; what is not said here is refused."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import wraps
 
@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from dispatch.models import Attachment, FileType, HelpCall, Import, Loan, OfficeWall, Queue
+from dispatch.models import Attachment, FileType, HelpCall, Import, Loan, OfficeWall, Queue, Webhook
 from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
@@ -34,6 +34,36 @@ def may_have_tokens(person: Worker) -> bool:
 def may_give_tokens(person: Worker) -> bool:
     """For anybody, and see and revoke anybody's."""
     return person.has_role(Role.ADMINISTRATOR)
+
+
+def may_have_webhooks(person: Worker) -> bool:
+    """Whoever answers for a team, or for all of them, may have other systems told what happens there."""
+    return person.is_active and (person.has_role(Role.LEADER) or _hears_all(person))
+
+
+def teams_heard(person: Worker) -> frozenset[int] | None:
+    """The teams that this person's webhooks may tell of; None for all of them."""
+    return None if _hears_all(person) else frozenset(team.pk for team in person.leads.all())
+
+
+def may_be_told(person: Worker, teams: Collection[int] | None) -> bool:
+    """Whether a webhook of this person may tell of these teams, or of all (None)."""
+    heard = teams_heard(person)
+    return may_have_webhooks(person) and (heard is None or (teams is not None and heard.issuperset(teams)))
+
+
+def _hears_all(person: Worker) -> bool:
+    return person.has_role(Role.MANAGER) or person.has_role(Role.ADMINISTRATOR)
+
+
+def webhooks_for(person: Worker) -> QuerySet[Webhook]:
+    """One's own; an administrator's are all, to stop them and to help, but not to send them elsewhere (`may_lead_webhook`)."""
+    return Webhook.objects.all() if person.has_role(Role.ADMINISTRATOR) else Webhook.objects.filter(owner=person)
+
+
+def may_lead_webhook(person: Worker, webhook: Webhook) -> bool:
+    """Where it goes and what signs it is for its owner alone: it names them in what they do, and nobody else."""
+    return webhook.owner_id == person.pk
 
 
 def may_log_files(person: Worker) -> bool:

@@ -15,15 +15,14 @@ from django.db import OperationalError, transaction
 from psycopg2.errors import QueryCanceled
 
 from dispatch import moves, slips
+from dispatch.asked import Asked, every, filters, is_long, values
 from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, State
 from dispatch.prepared import Statement
-from dispatch.slips import ALIKE, escaped, every_word, is_long
+from dispatch.slips import ALIKE
 from skills.models import short_name
 
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
-LONGEST = 100  # characters that are looked for
-MOST_WORDS = 6
 NEWEST = 3_000  # files that are looked through for any words
 MATCHES = 3_000  # taken from an index of words
 TAKEN = 2_000  # of those, the newest
@@ -132,34 +131,6 @@ WHERE f.id = ANY(%(files)s::bigint[])
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is looked for. Ids, and instants from (inclusive) and to (exclusive); what is None is not filtered by."""
-
-    text: str = ""
-    state: str | None = None
-    team_id: int | None = None
-    file_type_id: int | None = None
-    due_from: datetime | None = None
-    due_before: datetime | None = None
-    only_open: bool = False
-
-    @property
-    def is_filtered(self) -> bool:
-        return any((self.state, self.team_id, self.file_type_id, self.due_from, self.due_before, self.only_open))
-
-    @property
-    def words(self) -> list[str]:
-        """None of them when none is long enough for an index of words."""
-        words = self.text.split()[:MOST_WORDS]
-        return words if any(is_long(word) for word in words) else []
-
-    @property
-    def needs_words(self) -> bool:
-        """What has ended is found by words alone: there are too many to list."""
-        return not self.text and self.state in (State.DONE, State.WITHDRAWN)
-
-
-@dataclass(frozen=True)
 class Row:
     """A file that was found, instants in the zone of its team. `said` is what was written about it, where that was found."""
 
@@ -256,25 +227,25 @@ def _haul(asked: Asked) -> _Haul:
 
 def _as_typed(asked: Asked) -> str:
     if not asked.words:
-        return BEST.format(before=NAMED, branches=BY_REFERENCE, filters=_filters(asked))
+        return BEST.format(before=NAMED, branches=BY_REFERENCE, filters=filters(asked))
     numbers = [number for number, word in enumerate(asked.words) if is_long(word)]
     at_hand = AT_HAND.format(
-        text=every_word(asked.words, "t.text"),
+        text=every(asked, "t.text"),
         number=" + ".join(f"(c.name ILIKE %(word_{number})s)::integer" for number in numbers),
         any_word=" OR ".join(f"c.name ILIKE %(word_{number})s" for number in numbers),
     )
     by_words = BY_WORDS.format(
         # What comes before them in order fills the page already. What a filter leaves of that may be nothing.
         is_needed="TRUE" if asked.is_filtered else TOO_FEW_AT_HAND,
-        text=every_word(asked.words, "t.text"),
-        all_told=every_word(asked.words, "concat_ws(' ', t.name, t.reference, t.title)"),
+        text=every(asked, "t.text"),
+        all_told=every(asked, "concat_ws(' ', t.name, t.reference, t.title)"),
     )
-    return BEST.format(before=NAMED + at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=_filters(asked))
+    return BEST.format(before=NAMED + at_hand, branches=f"{BY_REFERENCE} UNION ALL {by_words}", filters=filters(asked))
 
 
 def _as_written(asked: Asked) -> str:
-    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=every_word(asked.words, "e.cause"))
-    return BEST.format(before="", branches=branch, filters=_filters(asked))
+    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=every(asked, "e.cause"))
+    return BEST.format(before="", branches=branch, filters=filters(asked))
 
 
 def _similar(asked: Asked) -> list[tuple[Any, ...]]:
@@ -286,36 +257,16 @@ def _similar(asked: Asked) -> list[tuple[Any, ...]]:
 
 def _by_slips(asked: Asked, likeness: slips.Likeness) -> str:
     before, branches = likeness.look(written=WRITTEN, is_filtered=asked.is_filtered)
-    return BEST.format(before=before, branches=branches, filters=_filters(asked))
+    return BEST.format(before=before, branches=branches, filters=filters(asked))
 
 
 def _listed(asked: Asked) -> str:
     of_type = "(%(file_type)s IS NULL OR t.id = %(file_type)s) AND (%(team)s IS NULL OR t.team_id = %(team)s)"
-    return LISTED.format(filters=_filters(asked), of_type=of_type)
-
-
-def _filters(asked: Asked) -> str:
-    """As conditions on the file `f`, so that the planner sees only those that there are."""
-    conditions = {
-        "f.state = %(state)s": asked.state,
-        "f.team_id = %(team)s": asked.team_id,
-        "f.file_type_id = %(file_type)s": asked.file_type_id,
-        "f.due_at >= %(due_from)s": asked.due_from,
-        "f.due_at < %(due_before)s": asked.due_before,
-        "f.state IN ('waiting', 'in_slot', 'shelved')": asked.only_open,
-    }
-    return " AND ".join(condition for condition, is_asked in conditions.items() if is_asked) or "TRUE"
+    return LISTED.format(filters=filters(asked), of_type=of_type)
 
 
 def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
-    parameters = {
-        "text": asked.text,
-        "prefix": escaped(asked.text) + "%",
-        "state": asked.state,
-        "team": asked.team_id,
-        "file_type": asked.file_type_id,
-        "due_from": asked.due_from,
-        "due_before": asked.due_before,
+    bounds = {
         "newest": NEWEST,
         "matches": MATCHES,
         "taken": TAKEN,
@@ -326,7 +277,7 @@ def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
         "guesses": GUESSES,
         "alike": ALIKE,
     }
-    return moves.rows(sql, parameters | slips.parameters(asked.words))
+    return moves.rows(sql, values(asked) | slips.parameters(asked.words) | bounds)
 
 
 def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:

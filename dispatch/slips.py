@@ -1,13 +1,14 @@
-"""Words as conditions in SQL, as they were typed and with slips in them.
+"""Words with slips in them as conditions in SQL.
 
 Who makes one slip in a word leaves one of its halves as it is. So files are looked for by the halves of words first, which the
 index finds at once, and what is found is compared with the word. Only where that gives too little, everything is looked for that
 is like what was typed: that takes the index several times as long, as no letter has to be there.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from dispatch.asked import escaped, is_long
 
 MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
 ALIKE = 0.45  # from 0 to 1
@@ -89,29 +90,14 @@ def has_halves(words: Sequence[str]) -> bool:
     return any(_halves(word) for word in words)
 
 
-def every_word(words: Sequence[str], column: str) -> str:
-    """Each is there as it was typed."""
-    return " AND ".join(f"{column} ILIKE %(word_{number})s" for number in range(len(words)))
-
-
 def parameters(words: Sequence[str]) -> dict[str, str]:
-    """What the conditions are about."""
+    """What the conditions are about, beside the `values` of what is asked."""
     found = {}
     for number, word in enumerate(words):
         first, last = _halves(word) or (word, word)
-        found[f"plain_{number}"] = word
-        for name, part in ("word", word), ("first", first), ("last", last):
+        for name, part in ("first", first), ("last", last):
             found[f"{name}_{number}"] = f"%{escaped(part)}%"
     return found
-
-
-def is_long(word: str) -> bool:
-    """Three letters or digits in a row: what an index of words is made of."""
-    return bool(re.search(r"[^\W_]{3}", word))
-
-
-def escaped(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 def _halves(word: str) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from dispatch import absences, attachments, importing, loans, pairings, shelf
+from dispatch import absences, attachments, deliveries, importing, loans, pairings, shelf
 from dispatch.models import Tally
 from dispatch.refill import hungry_teams, refill
 
@@ -22,10 +22,11 @@ def sweep() -> int:
 
 
 def tidy() -> int:
-    """Forget the empty tallies of promises long past, so that boards stay quick over the years, and documents and uploads that
-    nobody needs any more; the number of tallies and documents. Runs nightly."""
+    """Forget the empty tallies of promises long past, so that boards stay quick over the years, and documents, uploads and
+    deliveries that nobody needs any more; the number of tallies and documents. Runs nightly."""
     now = timezone.now()
     importing.tidy(now=now)
+    deliveries.tidy(now=now)
     long_past = now - timedelta(days=7)
     empty = Tally.objects.filter(kind=Tally.Kind.WAITING, count=0, quarter_at__lt=long_past).delete()[0]
     return empty + attachments.forget(now=now)

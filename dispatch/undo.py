@@ -26,8 +26,15 @@ WITHIN = timedelta(minutes=1)
 TAKEN_BACK = "~taken-back-"  # between what was the reference of such a file and the how manieth of this name it is
 DIGITS = 6
 
-# What is attached, planned or removed moves nothing, so it neither stands in the way of an undo nor has to be the last act itself.
-BESIDE = (Event.Kind.ATTACHED, Event.Kind.DETACHED, Event.Kind.PLANNED, Event.Kind.CANCELLED)
+# What is attached, comes by mail, is planned or removed moves nothing, so it neither stands in the way of an undo nor has to be the
+# last act itself.
+BESIDE = (
+    Event.Kind.ATTACHED,
+    Event.Kind.DETACHED,
+    Event.Kind.MAILED,
+    Event.Kind.PLANNED,
+    Event.Kind.CANCELLED,
+)
 
 # What became of a notice since, the notice itself says.
 OF_NOTICES = (Event.Kind.POSTED, Event.Kind.CLOSED)

@@ -7,6 +7,7 @@ from dispatch.views import (
     bin,
     board,
     covers,
+    exports,
     file,
     home,
     importing,
@@ -22,6 +23,7 @@ from dispatch.views import (
     skills,
     tokens,
     training,
+    webhooks,
     week,
 )
 
@@ -64,6 +66,11 @@ urlpatterns = [
     path("attachments/<int:attachment>/", attachments.content, name="attachment"),
     path("attachments/<int:attachment>/remove/", attachments.detach, name="detach"),
     path("search/", search.search, name="search"),
+    path("export/", exports.page, name="export"),
+    path("export/files/", exports.files, name="export_files"),
+    path("export/<slug:team>/events/", exports.events, name="export_events"),
+    path("export/<slug:team>/figures/", exports.figures, name="export_figures"),
+    path("export/<slug:team>/skills/", exports.skills, name="export_skills"),
     path("files/covers/", covers.covers, name="covers"),  # and the file of that name
     path("files/<path:reference>/", file.file, name="file"),
     path("intake/", intake.intake, name="intake"),
@@ -97,6 +104,9 @@ urlpatterns = [
     path("skills/<slug:team>/matrix.xlsx", skill_tables.as_xlsx, name="matrix_xlsx"),
     path("tokens/", tokens.mine, name="tokens"),
     path("tokens/<int:token>/revoke/", tokens.revoke, name="revoke_token"),
+    path("webhooks/", webhooks.mine, name="webhooks"),
+    path("webhooks/<int:webhook>/", webhooks.one, name="webhook"),
+    path("webhooks/<int:webhook>/deliveries/", webhooks.part, name="webhook_deliveries"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("preferences/password/", preferences.password, name="password"),
 ]

@@ -12,8 +12,24 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from backoffice import demo
-from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf
-from dispatch.models import Absence, File, HelpCall, Import, Notice, OfficeWall, Queue, Slot, State
+from dispatch import absences, andon, attachments, flow, importing, loans, roster, shelf, webhooks
+from dispatch.models import (
+    Absence,
+    Delivery,
+    Event,
+    File,
+    HelpCall,
+    Import,
+    Mail,
+    Mailbox,
+    MailRule,
+    Notice,
+    OfficeWall,
+    Queue,
+    Slot,
+    State,
+    Webhook,
+)
 from skills.models import Role, Skill, Team, Worker
 from tests import office, outages
 from tests.servers import Run
@@ -116,14 +132,90 @@ def furnish(run: Run) -> list[Sight]:
         Sight("tokens", "admin", "/tokens/"),
         Sight("tokens-made", "worker", "/tokens/", sends="form[action$='/tokens/']", typed={"name": "Scanner"}),
         Sight("tokens-refused", "worker", "/tokens/", 422, sends="form[action$='/tokens/']"),
+        *_webhooks(team, leader),
         Sight("preferences-refused", "leader", "/preferences/", 422, sends="form[action$='/password/']"),
         Sight("admin", "admin", "/admin/"),
         Sight("admin-people", "admin", "/admin/skills/worker/"),
         Sight("admin-file-type", "admin", f"/admin/dispatch/filetype/{kind.pk}/change/"),
         Sight("admin-team", "admin", f"/admin/skills/team/{team.pk}/change/"),
         Sight("admin-calendar", "admin", f"/admin/dispatch/workcalendar/{team.queue.calendar_id}/change/"),
+        Sight("admin-mailbox", "admin", f"/admin/dispatch/mailbox/{_mail(team)}/change/"),
+        Sight("admin-mailboxes", "admin", "/admin/dispatch/mailbox/"),
+        Sight("admin-mail", "admin", "/admin/dispatch/mail/"),
         Sight("admin-person", "admin", f"/admin/skills/worker/{worker.pk}/change/"),
     ]
+
+
+def _webhooks(team: Team, leader: Worker) -> list[Sight]:
+    """One whose receiver is away, with something that is dead, waits and was accepted; its own page, the list, and the forms."""
+    now, admin = timezone.now(), Worker.objects.get(username="admin")
+    hub = webhooks.Wanted("Data hub", "https://hub.example.com/threeslot/events?office=trieste", teams=[team.pk])
+    made, _secret = webhooks.make(hub, owner=leader, now=now - timedelta(days=9))
+    Webhook.objects.filter(pk=made.pk).update(
+        state="failing", failures=31, failing_since=now - timedelta(days=3), accepted_at=now - timedelta(days=3)
+    )
+    events = Event.objects.filter(team=team, file__isnull=False).select_related("file").order_by("-pk")[:9]
+    for number, event in enumerate(reversed(events)):
+        waits, is_dead = number > 5, number < 2
+        Delivery.objects.create(
+            webhook=made,
+            event=event.pk,
+            line=event.file_id,
+            kind=event.kind,
+            reference=event.file.reference,
+            body="{}",
+            made_at=now - timedelta(days=3),
+            state="waiting" if waits else "dead" if is_dead else "delivered",
+            tries=0 if number == 7 else 10 if is_dead else 4 if waits else 1,
+            tried_at=None if number == 7 else now - timedelta(hours=3),
+            next_at=now + timedelta(hours=2) if waits else None,
+            trouble="answer" if is_dead else "slow" if waits else "",
+            status=500 if is_dead else None,
+        )
+    webhooks.make(webhooks.Wanted("Archive", "http://archive.example.com"), owner=admin, now=now)
+    one = f"/webhooks/{made.pk}/"
+    nowhere = {"name": "Data hub", "address": "http://10.0.0.8/hook"}
+    return [
+        Sight("webhooks", "leader", "/webhooks/"),
+        Sight("webhooks-made", "manager", "/webhooks/", sends="form.card", typed={**nowhere, "address": hub.address}),
+        Sight("webhooks-refused", "manager", "/webhooks/", 422, sends="form.card", typed=nowhere),
+        Sight("webhook", "leader", one),
+        Sight("webhook-as-administrator", "admin", one),
+        Sight("webhook-changing", "leader", one, opens="#change summary"),
+        Sight("webhook-new-secret", "leader", one, sends="#secret form"),
+    ]
+
+
+def _mail(team: Team) -> int:
+    """A mailbox that cannot be read just now, with a rule, and a mail that no rule fitted."""
+    box = Mailbox.objects.create(
+        name="Claims",
+        kind="imap",
+        host="mail.example",
+        username="claims",
+        password_variable="MAIL_PASSWORD_CLAIMS",
+        worker=Worker.objects.get(username="assistant"),
+        problem="There is no password: the variable MAIL_PASSWORD_CLAIMS is not set where mail is read.",
+    )
+    MailRule.objects.create(mailbox=box, recipient="claims@*", reference="IS-#", file_type=team.file_types.all()[0])
+    told = {
+        "subject": "Water in the cellar, second reminder",
+        "sender": "ben@pool.example",
+        "reason": "No rule fits it.",
+    }
+    now = timezone.now()
+    Mail.objects.create(
+        mailbox=box,
+        key="1",
+        digest="1",
+        arrived_at=now,
+        seen_at=now,
+        tried_at=now,
+        state="waiting",
+        content=b"",
+        **told,
+    )
+    return box.pk
 
 
 def _in_hand(worker: Worker) -> None:
@@ -319,6 +411,9 @@ def _files(waiting: File, team: Team) -> list[Sight]:
         Sight("search-found", "leader", f"/search/?q={waiting.title.split()[0]}&state=waiting"),
         Sight("search-similar", "leader", f"/search/?q={waiting.reference[:-1]}x"),
         Sight("search-nothing", "leader", "/search/?q=zzzzqqqq"),
+        Sight("export", "leader", f"/export/?team={team.slug}"),
+        Sight("export-of-few", "leader", "/export/?team=calm-desk-two"),
+        Sight("export-refused", "leader", f"/export/{team.slug}/events/?from=2026-03-05&to=2026-03-01", 422),
         Sight("covers", "assistant", f"/files/covers/?reference={waiting.reference}&reference={done.reference}"),
         Sight("covers-labels", "assistant", f"/files/covers/?reference={waiting.reference}&as=label"),
         Sight("covers-nothing", "assistant", "/files/covers/?reference=none", 404),

@@ -20,8 +20,33 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
-from dispatch import absences, andon, attachments, flow, importing, levels, loans, notices, pairings, shelf, tokens
-from dispatch.models import Customer, Event, File, FileType, HelpCall, LedgerRun, Queue, ShelfPlace, Slot
+from dispatch import (
+    absences,
+    andon,
+    attachments,
+    flow,
+    importing,
+    levels,
+    loans,
+    notices,
+    pairings,
+    shelf,
+    tokens,
+    webhooks,
+)
+from dispatch.models import (
+    Customer,
+    Event,
+    File,
+    FileType,
+    HelpCall,
+    LedgerRun,
+    Mail,
+    Mailbox,
+    Queue,
+    ShelfPlace,
+    Slot,
+)
 from skills.models import Level, Role, Team, Worker
 from tests import office
 from tests.office import NOW
@@ -36,6 +61,7 @@ ROLES = (STRANGER, ASSISTANT, WORKER, TEACHER, LEADER, OTHER_LEADER, MANAGER, AD
 LIVE = ("/live/board/<team>/", "/live/office/", "/live/bin/")  # beside Django, see `dispatch.live`
 ADMIN = "/admin/"
 API = "/api/v1/"  # its calls are in docs/api-rights.md; only what describes it is for a browser
+HUB = "https://hub.example.com/threeslot"
 DESCRIPTION = (f"{API}docs", f"{API}openapi.json")
 
 Given = dict[str, Any]
@@ -145,10 +171,13 @@ def new_office() -> Office:
     )
     asks = {role: _ask(team, by=people[role]) for role in (LEADER, MANAGER)}
     LedgerRun.objects.create(at=NOW, files=9, events=40, is_ok=True)
+    _mail(people[ASSISTANT])
     made = {
         role: tokens.make(person, name="the broker", scopes=["read"], days=9, by=person, now=NOW)[0].pk
         for role, person in people.items()
     }
+    told: dict[str, list[int]] = {LEADER: [team.pk], OTHER_LEADER: [other.pk], MANAGER: [], ADMINISTRATOR: []}
+    hooks = {role: _webhook(people[role], teams) for role, teams in told.items()}
     undo = {role: _event("logged", people[role], logged[role]) for role in (ASSISTANT, LEADER)}
     lesson = _lesson(ada, tess, people)
     in_hand = {role: Event.objects.get(pk=started[role]).file for role in started}
@@ -164,6 +193,7 @@ def new_office() -> Office:
         "pk": imports[ASSISTANT],
         "token": made[ASSISTANT],
         "loan": loan.pk,
+        "webhook": hooks[LEADER],
         "notice": asks[LEADER],
         "skill": "marine",
         "pairing": lesson,
@@ -204,6 +234,19 @@ def new_office() -> Office:
             role: Visit(sent={"event": _event("levelled", people[role])}) for role in (LEADER, ADMINISTRATOR)
         },
         ("/tokens/<token>/revoke/", "POST"): {role: Visit({"token": made[role]}) for role in made},
+        **{
+            (f"/webhooks/<webhook>/{more}", verb): {
+                role: Visit({"webhook": hooks[role]}, {"name": "Hub", "address": HUB, "teams": teams})
+                for role, teams in told.items()
+            }
+            for more, verb in (
+                ("", "GET"),
+                ("", "POST"),
+                ("", "POST act=change"),
+                ("", "POST act=secret"),
+                ("deliveries/", "GET"),
+            )
+        },
         ("/intake/undo/", "POST"): {role: Visit(sent={"event": undo[role]}) for role in undo},
         ("/attachments/<attachment>/remove/", "POST"): {role: Visit({"attachment": papers[role]}) for role in papers},
         ("/scan/<reference>/", "POST"): {
@@ -226,6 +269,7 @@ def new_office() -> Office:
         {
             "/files/covers/": {"reference": arguments["reference"]},
             "/search/": {"q": "quay"},
+            "/export/files/": {"team": team.slug},
             "/lend/": {"to": other.slug, "worker": ada.username},
             "/lend/effect/": {"to": other.slug, "worker": ada.username},
         },
@@ -322,6 +366,25 @@ def _import(by: Worker) -> int:
     return importing.upload(table.encode(), name="files.csv", team=None, by=by, now=NOW).pk
 
 
+def _webhook(owner: Worker, teams: list[int]) -> int:
+    """With a trial on its way."""
+    made, _secret = webhooks.make(webhooks.Wanted("Hub", HUB, teams or None), owner=owner, now=NOW)
+    webhooks.send_trial(made, now=NOW)
+    return made.pk
+
+
+def _mail(by: Worker) -> None:
+    """One that waits to be looked at."""
+    box = Mailbox.objects.create(name="Claims", kind="maildir", path="claims", worker=by)
+    what = {
+        "subject": "Water damage",
+        "reason": "No rule fits it.",
+        "state": Mail.State.WAITING,
+        "content": b"Subject: x",
+    }
+    Mail.objects.create(mailbox=box, key="<1@x>", digest="1", arrived_at=NOW, seen_at=NOW, tried_at=NOW, **what)
+
+
 def _event(kind: str, by: Worker, file: File | None = None) -> int:
     events = Event.objects.filter(kind=kind, by=by)
     return (events.filter(file=file) if file else events).order_by("-pk").values_list("pk", flat=True)[0]
@@ -342,6 +405,8 @@ def _sent() -> dict[str, Given]:
             "new_password2": "correct horse",
         },
         "/tokens/": {"name": "the broker", "scopes": "read", "days": "30"},
+        "/webhooks/": {"name": "Hub", "address": HUB},
+        "/webhooks/<webhook>/": {"act": "trial"},
         "/language/": {"language": "fr"},
         "/board/<team>/help/<call>/end/": {"cause": "form unclear"},
         "/board/<team>/bin/<username>/absences/": {"starts_at": tomorrow, "ends_at": day_after},

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
-from dispatch.admin import books, people, terms  # noqa: F401  # each registers what it is about
+from dispatch.admin import books, mail, people, terms  # noqa: F401  # each registers what it is about
 
 admin.site.site_header = admin.site.site_title = "Threeslot"
 admin.site.index_title = _("Administration")

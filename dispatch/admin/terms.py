@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispatch import flow, rights, timetables
 from dispatch.admin.keeping import kept_by, person
+from dispatch.admin.mail import SenderInline
 from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, NamedRows, ReasonForm
 from dispatch.hours import write_exceptions, write_week
 from dispatch.models import (
@@ -92,6 +93,7 @@ class CustomerAdmin(admin.ModelAdmin):
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}
+    inlines = [SenderInline]
 
 
 class VersionInline(admin.TabularInline):

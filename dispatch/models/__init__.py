@@ -20,6 +20,7 @@ from dispatch.models.files import (
 )
 from dispatch.models.imports import Import, RememberedColumns
 from dispatch.models.loans import Loan, Notice
+from dispatch.models.mail import Mail, Mailbox, MailRule, MailSender
 from dispatch.models.terms import (
     EARLIEST_RECEIPT,
     MAX_BIN_SIZE,
@@ -36,6 +37,7 @@ from dispatch.models.terms import (
     new_secret,
 )
 from dispatch.models.tokens import Scope, Token
+from dispatch.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "EARLIEST_RECEIPT",
@@ -54,6 +56,7 @@ __all__ = [
     "CalendarVersion",
     "ChecklistItem",
     "Customer",
+    "Delivery",
     "Event",
     "File",
     "FileText",
@@ -63,6 +66,10 @@ __all__ = [
     "Import",
     "LedgerRun",
     "Loan",
+    "Mail",
+    "MailRule",
+    "MailSender",
+    "Mailbox",
     "Notice",
     "OfficeWall",
     "PassBack",
@@ -76,6 +83,7 @@ __all__ = [
     "Tally",
     "Token",
     "Turn",
+    "Webhook",
     "WorkCalendar",
     "new_secret",
 ]

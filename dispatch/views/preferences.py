@@ -68,6 +68,7 @@ def _page(
         "team_zone": team_zone,
         "team_now": now.astimezone(ZoneInfo(team_zone)),
         "own_now": now.astimezone(zones.own(person)),
+        "may_have_webhooks": rights.may_have_webhooks(person),
     }
     return render(request, "preferences.html", context, status=status)
 

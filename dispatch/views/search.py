@@ -15,8 +15,9 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from dispatch import directory, rights
+from dispatch.asked import LONGEST, Asked
 from dispatch.models import FileType, Queue, State
-from dispatch.search import LONGEST, Asked, find
+from dispatch.search import find
 from skills.models import Team, Worker
 
 TYPES_OFFERED = 5
@@ -44,7 +45,7 @@ def search(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     types = list(FileType.objects.select_related("team").order_by("team__name", "name"))
     teams = list(Team.objects.all())
-    query = _query(request.GET, teams=teams, types=types, reader=_person(request), now=now)
+    query = query_of(request.GET, teams=teams, types=types, reader=_person(request), now=now)
     found = find(query.asked, now=now)
     context = {
         "asked": query.asked,
@@ -53,6 +54,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "found": found,
         "sure": [row for row in found.rows if not row.is_guess],
         "guesses": [row for row in found.rows if row.is_guess],
+        "export": f"{reverse('export_files')}?{request.GET.urlencode()}",
     }
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "dispatch/_found.html", context)
@@ -74,7 +76,7 @@ def _types_in(given: QueryDict, asked: Asked, types: list[FileType]) -> list[tup
     return found
 
 
-def _query(given: QueryDict, *, teams: list[Team], types: list[FileType], reader: Worker, now: datetime) -> Query:
+def query_of(given: QueryDict, *, teams: list[Team], types: list[FileType], reader: Worker, now: datetime) -> Query:
     text = " ".join(given.get("q", "").replace("\0", "").split())
     query = Query(Asked(text=text[:LONGEST].strip()), [])
     if len(text) > LONGEST:

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import flow, levels, matrix_tables, rights, tables
+from dispatch import flow, levels, matrix_tables, rights, sheets, tables
 from dispatch.levels import Certificate, Wanted
 from dispatch.matrix import Matrix, end_of, matrix, zone_of
 from dispatch.matrix_tables import Brought
@@ -24,9 +24,6 @@ from dispatch.orphans import Orphans
 from dispatch.tables import Problem
 from dispatch.views.skills import level_of, reader_of
 from skills.models import Level, Skill, Team
-
-CSV = "text/csv; charset=utf-8"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True)
@@ -48,14 +45,14 @@ NOTHING_TOLD = Told()
 @never_cache
 @require_safe
 def as_csv(request: HttpRequest, team: str) -> HttpResponse:
-    return _file(_shown(request, get_object_or_404(Team, slug=team)), matrix_tables.as_csv, CSV, "csv")
+    return _file(_shown(request, get_object_or_404(Team, slug=team)), matrix_tables.as_csv, sheets.CSV, "csv")
 
 
 @rights.only(rights.may_see_skills)
 @never_cache
 @require_safe
 def as_xlsx(request: HttpRequest, team: str) -> HttpResponse:
-    return _file(_shown(request, get_object_or_404(Team, slug=team)), matrix_tables.as_xlsx, XLSX, "xlsx")
+    return _file(_shown(request, get_object_or_404(Team, slug=team)), matrix_tables.as_xlsx, sheets.XLSX, "xlsx")
 
 
 @rights.only(rights.may_see_skills)

@@ -25,11 +25,26 @@ def test_ready_means_all_parts_answer(office: Run) -> None:
     assert office.address.startswith("http://127.0.0.1:")
     assert office.states() == (
         200,
-        {"database": "ok", "redis": "ok", "worker": "ok", "long_worker": "ok", "schedule": "ok"},
+        {
+            "database": "ok",
+            "redis": "ok",
+            "worker": "ok",
+            "long_worker": "ok",
+            "webhook_worker": "ok",
+            "schedule": "ok",
+        },
     )
     with urllib.request.urlopen(f"{office.address}/healthz", timeout=10) as answer:
         assert answer.status == 200
-    assert set(office.pids()) == {"web", "worker", "long_worker", "scheduler", "postgres", "valkey-server"}
+    assert set(office.pids()) == {
+        "web",
+        "worker",
+        "long_worker",
+        "webhook_worker",
+        "scheduler",
+        "postgres",
+        "valkey-server",
+    }
 
 
 def test_a_second_family_on_the_same_data_is_refused(office: Run) -> None:
@@ -46,7 +61,9 @@ def test_a_taken_port_is_said(office: Run) -> None:
         assert second.process.wait(20) == 1
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "long_worker", "scheduler", "postgres", "valkey-server"])
+@pytest.mark.parametrize(
+    "name", ["web", "worker", "long_worker", "webhook_worker", "scheduler", "postgres", "valkey-server"]
+)
 def test_whoever_is_killed_comes_back(office: Run, name: str) -> None:
     office.said("ready")
     before = office.pids()[name]
@@ -71,6 +88,7 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
             "redis": "down",
             "worker": "unknown",
             "long_worker": "unknown",
+            "webhook_worker": "unknown",
             "schedule": "unknown",
         }
     finally:
@@ -98,7 +116,11 @@ def test_a_killed_family_takes_its_members_along_and_the_next_one_recovers() -> 
         again = Run(run.var, PORT=port)
         try:
             assert again.address == run.address
-            assert [name for name in ("web", "worker", "long_worker", "scheduler") if not is_gone(pids[name])] == []
+            assert [
+                name
+                for name in ("web", "worker", "long_worker", "webhook_worker", "scheduler")
+                if not is_gone(pids[name])
+            ] == []
         finally:
             again.end()
         assert [name for name, pid in pids.items() if not is_gone(pid)] == []

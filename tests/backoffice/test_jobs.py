@@ -91,9 +91,17 @@ def test_readiness_names_who_is_missing(valkey: Redis, client: Client, monkeypat
     monkeypatch.setattr(health, "KEPT_SECONDS", -1)
     valkey.set(scheduler.ALIVE_KEY, "clock", ex=9)
     valkey.set(worker.ALIVE_KEYS[worker.LONG], "hand", ex=9)
+    valkey.set(worker.ALIVE_KEYS[worker.WEBHOOKS], "hand", ex=9)
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"database": "ok", "redis": "ok", "worker": "down", "long_worker": "ok", "schedule": "ok"}
+    assert answer.json() == {
+        "database": "ok",
+        "redis": "ok",
+        "worker": "down",
+        "long_worker": "ok",
+        "webhook_worker": "ok",
+        "schedule": "ok",
+    }
     valkey.set(worker.ALIVE_KEYS[worker.QUICK], "hand", ex=9)
     assert client.get("/readyz").status_code == 200
 

@@ -19,8 +19,8 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from dispatch import flow, live
-from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token
-from skills.models import CoverageTarget, LevelChange, Pairing, Worker
+from dispatch.models import Absence, Event, File, FileType, HelpCall, Import, ShelfPlace, Token, Webhook
+from skills.models import CoverageTarget, LevelChange, Pairing, Role, Worker
 from tests import office as desk
 from tests import visits
 from tests.visits import ADMIN, LATER, LIVE, ROLES, STRANGER, WALL, Office, Visit
@@ -136,9 +136,10 @@ def traces() -> tuple[object, ...]:
     """What any act leaves behind."""
     people = Worker.objects.order_by("pk").values_list("password", "language", "is_present")
     imports = Import.objects.order_by("pk").values_list("state", "checks")
+    hooks = Webhook.objects.order_by("pk").values_list("name", "secret", "state")
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        return (cursor.fetchone(), *people, *imports)
+        return (cursor.fetchone(), *people, *imports, *hooks)
 
 
 # --- The table ------------------------------------------------------------------------------------------------------------
@@ -251,7 +252,11 @@ IN_ALL = sum(SO_MANY.values())
 
 @pytest.fixture
 def busy(office: Office) -> Office:
-    """Today two people finish so many files each."""
+    """Today two people of a team of six finish so many files each."""
+    for name in ("Paul", "Petra"):
+        desk.person(name, Role.WORKER, team=office.team)
+    with connection.cursor() as cursor:  # the number of an event is none of these
+        cursor.execute("ALTER SEQUENCE dispatch_event_id_seq RESTART WITH 1000000")
     desk.log(FileType.objects.get(name="Claim"), IN_ALL + 20)
     for role, number in SO_MANY.items():
         _finish(office.people[role], number)

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dispatch import andon, flow, search, shelf, slips
+from dispatch.asked import Asked
 from dispatch.models import Customer, Event, File, FileText
-from dispatch.search import Asked, find
+from dispatch.search import find
 from tests import office
 from tests.desk import HTMX, text
 from tests.office import NOW
