@@ -118,14 +118,18 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "backoffice.form_parts.Renderer"
+
 # PostgreSQL. Connections last, one a thread; one that died in between is replaced before its next use.
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(embedded.database_url(), conn_max_age=None, conn_health_checks=True),
 }
+database_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
 # A PostgreSQL that went away without a word is noticed within a minute, not within TCP's two hours.
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    connect_timeout=5, keepalives_idle=30, keepalives_interval=10, keepalives_count=3
-)
+database_options.update(connect_timeout=5, keepalives_idle=30, keepalives_interval=10, keepalives_count=3)
+# What is prepared (dispatch/prepared.py) is planned once a connection, too: left to itself PostgreSQL plans the statements of a
+# board anew each time, which takes longer than they do.
+database_options["options"] = f"{database_options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
 
 # Redis or Valkey: wake-ups only. Dead or slow, it may delay a saved act by little: no second try, short waits. (The worker's own
 # blocking calls bring their longer waits along.)

@@ -130,13 +130,14 @@ FROM unnest(%(kinds)s::text[], %(froms)s::text[], %(tos)s::text[]) WITH ORDINALI
 CROSS JOIN dispatch_file f WHERE f.id >= %(start)s AND f.id < %(end)s AND (f.id %% %(one_in)s = 0) = %(told)s ORDER BY step, f.id
 """
 
+# In order of time, as they are made.
 TALLIES = """
 INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
 SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
 FROM dispatch_file, LATERAL (VALUES
     ('logged', received_at), ('done', done_at), ('right', CASE WHEN right_first_time THEN done_at END)
 ) AS tally(kind, at)
-WHERE id > %(known)s AND at IS NOT NULL GROUP BY 1, 2, 3
+WHERE id > %(known)s AND at IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 3
 ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
 """
 

@@ -37,7 +37,7 @@ TALLIES = """
 INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
 SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
 FROM dispatch_file, LATERAL (VALUES ('waiting', due_at), ('logged', received_at)) AS tally(kind, at)
-WHERE id > %(known)s GROUP BY 1, 2, 3
+WHERE id > %(known)s GROUP BY 1, 2, 3 ORDER BY 3
 ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count
 """
 

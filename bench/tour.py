@@ -91,6 +91,8 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
 
 
 def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str, dict[str, dict[str, object]]]:
+    elsewhere = Worker.objects.filter(bin__isnull=False).exclude(team=of.team).order_by("pk")
+    others = list(elsewhere.values_list("username", flat=True)[:1])  # there are some in a whole run
     words: dict[str, object] = {
         "reference": scene.files["done, a long story"],
         "beginning": "PAST-1",
@@ -115,7 +117,7 @@ def _queries(of: office.Office, scene: Scene, *, sheets: list[str]) -> dict[str,
         "export_files": {"few": {"q": "PAST-77"}},
         "export_events": {"a day long ago": {"from": "2001-01-01", "to": "2001-01-01"}},
         "lend": {"": {}, "a team in need": {"to": of.team.slug}},
-        "lend_effect": {"": {"to": of.team.slug}},
+        "lend_effect": {"": {"to": of.team.slug}, "somebody chosen": {"to": of.team.slug, "worker": others}},
         "promise": {"": intake},
         "customers": {"": intake},
         "covers": {f"{SHEETS} pages": {"reference": sheets}, f"{SHEETS} labels": {"reference": sheets, "as": "label"}},

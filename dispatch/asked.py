@@ -59,11 +59,11 @@ def filters(asked: Asked) -> str:
 
 def values(asked: Asked) -> dict[str, Any]:
     """What the conditions speak of, by name."""
-    words = {f"word_{number}": f"%{_escaped(word)}%" for number, word in enumerate(asked.words)}
+    words = {f"word_{number}": f"%{escaped(word)}%" for number, word in enumerate(asked.words)}
     plain = {f"plain_{number}": word for number, word in enumerate(asked.words)}
     parameters = {
         "text": asked.text,
-        "prefix": _escaped(asked.text) + "%",
+        "prefix": escaped(asked.text) + "%",
         "state": asked.state,
         "team": asked.team_id,
         "file_type": asked.file_type_id,
@@ -73,7 +73,7 @@ def values(asked: Asked) -> dict[str, Any]:
     return parameters | words | plain
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 

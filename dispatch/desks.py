@@ -103,7 +103,16 @@ class Desks:
     def _hours(self) -> dict[tuple[int, datetime], float]:
         return {}
 
+    @cached_property
+    def _desks(self) -> dict[int, Desk]:
+        return {}
+
     def desk(self, team_id: int) -> Desk:
+        if team_id not in self._desks:
+            self._desks[team_id] = self._desk(team_id)
+        return self._desks[team_id]
+
+    def _desk(self, team_id: int) -> Desk:
         room = self.rooms.get(team_id)
         if room is None:
             return Desk(team_id, None, 0.0, 0, (), (), ())
@@ -223,7 +232,8 @@ def _people(teams: list[int], candidates: Collection[int], *, until: datetime, n
     to_come = Loan.objects.filter(to_team__in=teams, agreed_at__isnull=False, ended_at=None).values("worker")
     of_teams = Q(team__in=teams) | Q(works_in__in=teams) | Q(pk__in=to_come) | Q(pk__in=list(candidates))
     workers = Worker.objects.filter(of_teams, is_active=True, roles__contains=[Role.WORKER], bin__isnull=False)
-    found = {worker.pk: _Told(worker, {}, [], []) for worker in workers.select_related("team")}
+    read = workers.only("team_id", "works_in_id", "is_present", "away_until")
+    found = {worker.pk: _Told(worker, {}, [], []) for worker in read}
     valid = Q(certified_until=None) | Q(certified_until__gt=now)
     for worker, skill, level in Competence.objects.filter(valid, worker__in=found).values_list(
         "worker", "skill", "level"

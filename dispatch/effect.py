@@ -9,6 +9,7 @@ adds up, so more people never make anything late, and fewer never help.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import floor
 from typing import NamedTuple
 
@@ -63,6 +64,11 @@ class Desk:
     dues: tuple[Due, ...]
     hands: tuple[Hand, ...]
 
+    @cached_property
+    def late(self) -> int | None:
+        """Files that would miss their promise, None without a known rate. Worked out once: it is compared with many a loan."""
+        return _late(self)
+
 
 @dataclass(frozen=True)
 class Lending:
@@ -112,13 +118,14 @@ def effect(host: Desk, homes: Sequence[Desk], lendings: Sequence[Lending]) -> Ef
 
 def cost(home: Desk, lending: Lending) -> int | None:
     """How many more files would miss their promise at home; None while nobody knows."""
-    return Change(home.team, standing(home), standing(_without(home, [lending]))).more_late
+    before, after = home.late, _without(home, [lending]).late
+    return None if before is None or after is None else after - before
 
 
 def standing(desk: Desk) -> Standing:
     there = [hand for hand in desk.hands if hand.is_there]
     able = {need: sum(need in hand.can for hand in there) for need in desk.needs}
-    return Standing(len(there), _days_of_work(desk, there), _late(desk), able)
+    return Standing(len(there), _days_of_work(desk, there), desk.late, able)
 
 
 def _with(host: Desk, lendings: Sequence[Lending]) -> Desk:

@@ -47,9 +47,13 @@ class Places:
     queues: Mapping[int, Queue]
     usual: Calendar | None
 
+    @cached_property
+    def _calendars(self) -> dict[int, Calendar]:
+        """Asked for with each line of the page."""
+        return {pk: queue.calendar.hours() for pk, queue in self.queues.items()}
+
     def calendar(self, team_id: int) -> Calendar | None:
-        queue = self.queues.get(team_id)
-        return queue.calendar.hours() if queue else self.usual
+        return self._calendars.get(team_id, self.usual)
 
     def zone(self, team_id: int) -> str:
         calendar = self.calendar(team_id)
@@ -185,7 +189,7 @@ def offer(
         for each in ranked
     }
     found = _effect(read, host, going) if going else None
-    least = Level.I if all(own is None or pool.people[pk].home in own for pk in going) else Level.U
+    least = _least(pool, going, own)
     return Offer(
         host=host,
         now=now.astimezone(zone),
@@ -197,6 +201,30 @@ def offer(
         together=_together(pair([each for each in ranked if not pool.lent_to.get(each.worker)], wants), lines, names),
         changes=tuple(_changes(found, host, of, names, least=least)) if found else (),
     )
+
+
+def changes(
+    host: Team,
+    *,
+    of: Places,
+    homes: Collection[int] | None,
+    own: Collection[int] | None,
+    window: Window,
+    chosen: Sequence[str],
+    now: datetime,
+) -> tuple[TeamChange, ...]:
+    """What `offer` says of the teams before and after, alone: of the host and the homes of those who are chosen. None while nobody
+    is, and then nothing is read."""
+    if not chosen:
+        return ()
+    pool = _pool(host, of=of, homes=homes, own=own, skills=(), window=window, now=now)
+    going = [pk for name in chosen if (pk := pool.named.get(name))]
+    if not going:
+        return ()
+    asked = {host.pk, *(pool.people[pk].home for pk in going)} & set(of.queues)
+    read = desks.read([of.queues[pk] for pk in sorted(asked)], window=window, now=now)
+    names = dict(Skill.objects.values_list("pk", "name"))
+    return tuple(_changes(_effect(read, host, going), host, of, names, least=_least(pool, going, own)))
 
 
 # Who there is
@@ -249,6 +277,11 @@ def _pool(
     )
     leaders = frozenset(Team.leaders.through.objects.values_list("worker", flat=True))
     return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
+
+
+def _least(pool: _Pool, going: Sequence[int], own: Collection[int] | None) -> Level:
+    """From which level on who asks is told what these people can do: of others' people what they can do alone."""
+    return Level.I if all(own is None or pool.people[pk].home in own for pk in going) else Level.U
 
 
 def _days_lent(of: Places, *, now: datetime) -> Counter[int]:

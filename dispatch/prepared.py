@@ -1,6 +1,7 @@
 """Statements that PostgreSQL parses and plans once a connection instead of at every act (`make bench` shows what that buys).
 
-A pooler between here and PostgreSQL has to keep a session on its connection.
+A pooler between here and PostgreSQL has to keep a session on its connection, and to let through how the settings open it: with one
+plan for all parameters.
 """
 
 import re

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dispatch import attendance
@@ -42,9 +45,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cell:
-    """One person on one day. `share` is how much of the team's working time they are expected here, 1 for all of it."""
+    """One person on one day. `share` is how much of the team's working time they are expected here, 1 for all of it.
+
+    `key` names the cell on the page, `query` asks for its form, and `told` is for who hears the page: values that the template
+    need not put together, as a week of thirty people has two hundred cells.
+    """
 
     day: date
+    key: str
+    query: str
+    told: str
     is_off: bool
     share: float
     pieces: tuple[Piece, ...]
@@ -88,6 +98,15 @@ class Day:
         return not self.off and 2 * self.here < self.people
 
 
+class _Column(NamedTuple):
+    """What the cells of one day have in common."""
+
+    day: date
+    week: str
+    told: str
+    spans: list[Span]
+
+
 @dataclass(frozen=True)
 class Week:
     monday: date
@@ -129,6 +148,11 @@ def monday_named(name: str) -> date | None:
     return monday if FIRST <= monday <= LAST else None
 
 
+def key_of(username: str, day: date | None) -> str:
+    """Of a cell."""
+    return f"{username}-{day}"
+
+
 def monday_of(calendar: Calendar, *, now: datetime) -> date:
     """Of the week that it is for the team."""
     today = calendar.local_day(now)
@@ -152,10 +176,11 @@ def week_of(
     since, until = calendar.instant(monday, MIDNIGHT), calendar.instant(monday + WEEK, MIDNIGHT)
     people, lent = _people(queue.team_id, since=since, until=until)
     away = _away(people, calendar, since=since, until=until, now=now)
+    columns = [_Column(day, name_of(monday), date_format(day, "l j F"), calendar.intervals_on(day)) for day in days]
     lines = [
         _line(
             worker,
-            days,
+            columns,
             came,
             [*lent[worker.pk], *away[worker.pk]],
             queue,
@@ -233,7 +258,8 @@ def _people(team_id: int, *, since: datetime, until: datetime) -> tuple[list[Wor
         why[loan.worker_id].append((kind, loan.since, loan.till, other.name, None, ""))
         visitors |= {loan.worker_id} if is_visit else set()
     people = Worker.objects.filter(Q(team=team_id) | Q(pk__in=visitors), is_active=True, roles__contains=[Role.WORKER])
-    return list(people.select_related("team", "works_in").order_by("name", "pk")), why
+    read = people.only("username", "name", "is_present", "away_until", "team__name", "works_in__name")
+    return list(read.select_related("team", "works_in").order_by("name", "pk")), why
 
 
 def _away(
@@ -259,7 +285,7 @@ def _away(
 
 def _line(
     worker: Worker,
-    days: Sequence[date],
+    columns: Sequence[_Column],
     came: dict[tuple[int, date], Expected],
     why: Sequence[Why],
     queue: Queue,
@@ -269,13 +295,23 @@ def _line(
     opened: tuple[str, date | None],
 ) -> Line:
     calendar, is_me = queue.calendar.hours(), worker.pk == reader.pk
+    query = urlencode({"week": columns[0].week, "for": worker.username}) if columns else ""
     cells = []
-    for day in days:
-        spans = calendar.intervals_on(day)
+    for day, _week, told, spans in columns:
         expected = came.get((worker.pk, day))
-        pieces = sorted(_pieces(why, spans, calendar, is_told=may or is_me), key=attrgetter("starts_at"))
-        is_open = may and bool(spans) and opened == (worker.username, day)
-        cells.append(Cell(day, not spans, expected.share if expected else 0.0, tuple(pieces), is_open))
+        pieces = sorted(_pieces(why, spans, calendar, is_told=may or is_me), key=attrgetter("starts_at")) if why else ()
+        cells.append(
+            Cell(
+                day,
+                key_of(worker.username, day),
+                f"{query}&on={day}",
+                f"{worker.name}, {told}",
+                not spans,
+                expected.share if expected else 0.0,
+                tuple(pieces),
+                may and bool(spans) and opened == (worker.username, day),
+            )
+        )
     home = str(worker.team) if worker.team_id != queue.team_id else ""
     return Line(worker.username, worker.name, home, tuple(cells), may, is_me)
 

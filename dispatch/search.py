@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 from django.db import OperationalError, transaction
 from psycopg2.errors import QueryCanceled
 
-from dispatch import moves
+from dispatch import moves, slips
 from dispatch.asked import Asked, every, filters, is_long, values
 from dispatch.models import OPEN_STATES, WRITTEN_BY_NOBODY, WRITTEN_KINDS, State
 from dispatch.prepared import Statement
+from dispatch.slips import ALIKE
 from skills.models import short_name
 
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
-MOST_WORDS_ALONE = 3  # that are forgiven their errors one by one; of more, all together
 NEWEST = 3_000  # files that are looked through for any words
 MATCHES = 3_000  # taken from an index of words
 TAKEN = 2_000  # of those, the newest
@@ -32,7 +32,6 @@ A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
 PATIENCE = 1_500  # milliseconds a look may take
 EXACT_RANK, SIMILAR_RANK = 0, 4
-ALIKE = 0.45  # from 0 to 1
 
 # The planner guesses badly how rare a word is. An index is the right way to every word; a wrong guess must not cost a minute.
 CAREFULLY = """
@@ -88,20 +87,6 @@ newest AS MATERIALIZED (
 ), """
 
 TOO_FEW_AT_HAND = "greatest((SELECT count(*) FROM named), (SELECT count(*) FROM newest)) < %(shown)s"
-
-BY_LIKENESS = """
-SELECT 'text' AS branch, %(similar)s AS bound, file_id, 4 AS rank, likeness, '' AS said
-FROM (SELECT file_id, {text_likeness} AS likeness FROM dispatch_filetext t WHERE {text} LIMIT %(similar)s) t
-UNION ALL SELECT 'customer ' || c.id, %(a_customer)s, f.id, 4, c.likeness, '' FROM (
-    SELECT id, likeness FROM (
-        SELECT c.id, {name_likeness} AS likeness FROM dispatch_customer c WHERE {name} LIMIT %(similar)s
-    ) c ORDER BY likeness DESC, id LIMIT %(customers)s
-) c CROSS JOIN LATERAL (
-    SELECT id FROM dispatch_file WHERE customer_id = c.id ORDER BY id DESC LIMIT %(a_customer)s
-) f
-UNION ALL SELECT 'written', %(similar)s, file_id, 4, likeness, cause
-FROM (SELECT e.file_id, e.cause, {cause_likeness} AS likeness FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(similar)s) e
-"""
 
 # Each file once, by the best of what it was found by. The first row, without a file, says whether a branch stopped at its bound.
 BEST = """
@@ -232,7 +217,7 @@ def _haul(asked: Asked) -> _Haul:
                 haul.add(_look(_as_written(asked), asked))
             # Who typed a whole reference made no slip, and half of a million references are like it.
             if asked.words and len(haul.said) < FEW and not haul.is_partial and not haul.is_exact:
-                haul.add(_look(_alike(asked), asked))
+                haul.add(_similar(asked))
     except OperationalError as slow:
         if not isinstance(slow.__cause__, QueryCanceled):
             raise
@@ -263,32 +248,16 @@ def _as_written(asked: Asked) -> str:
     return BEST.format(before="", branches=branch, filters=filters(asked))
 
 
-def _alike(asked: Asked) -> str:
-    """All that was typed is like something there, or each word is like something, wherever it stands."""
-    numbers = [number for number, word in enumerate(asked.words) if is_long(word)]
-    if len(numbers) > MOST_WORDS_ALONE:
-        numbers = []
-    if len(asked.words) == 1:
-        numbers = []  # the word is all that was typed
+def _similar(asked: Asked) -> list[tuple[Any, ...]]:
+    """By the halves of words; where that is too little, by all that is like them."""
+    near = _look(_by_slips(asked, slips.near(asked.words)), asked) if slips.has_halves(asked.words) else []
+    is_enough = len(near) > FEW  # the first row is no file
+    return near if is_enough else _look(_by_slips(asked, slips.alike(asked.words)), asked)
 
-    def like(column: str) -> str:
-        each = " AND ".join(f"%(plain_{number})s <%% {column}" for number in numbers)
-        return f"(%(text)s <%% {column} OR ({each or 'FALSE'}))"
 
-    def likeness(column: str) -> str:
-        each = " + ".join(f"word_similarity(%(plain_{number})s, {column})" for number in numbers)
-        return f"greatest(word_similarity(%(text)s, {column}), ({each or 0}) / {len(numbers) or 1})"
-
-    branches = BY_LIKENESS.format(
-        written=WRITTEN,
-        text=like("t.text"),
-        text_likeness=likeness("t.text"),
-        name=like("c.name"),
-        name_likeness=likeness("c.name"),
-        cause=like("e.cause"),
-        cause_likeness=likeness("e.cause"),
-    )
-    return BEST.format(before="", branches=branches, filters=filters(asked))
+def _by_slips(asked: Asked, likeness: slips.Likeness) -> str:
+    before, branches = likeness.look(written=WRITTEN, is_filtered=asked.is_filtered)
+    return BEST.format(before=before, branches=branches, filters=filters(asked))
 
 
 def _listed(asked: Asked) -> str:
@@ -305,8 +274,10 @@ def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
         "customers": CUSTOMERS_LOOKED_AT,
         "a_customer": A_CUSTOMER,
         "shown": SHOWN + 1,
+        "guesses": GUESSES,
+        "alike": ALIKE,
     }
-    return moves.rows(sql, values(asked) | bounds)
+    return moves.rows(sql, values(asked) | slips.parameters(asked.words) | bounds)
 
 
 def _rows(haul: _Haul, *, now: datetime) -> tuple[Row, ...]:

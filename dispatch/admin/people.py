@@ -42,6 +42,9 @@ class CompetenceInline(admin.TabularInline):
     formset = NamedRows
     extra = 1
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Competence]:
+        return super().get_queryset(request).select_related("worker", "skill")  # each row says them
+
 
 @admin.register(Worker)
 class WorkerAdmin(UserAdmin):
@@ -53,6 +56,7 @@ class WorkerAdmin(UserAdmin):
     list_display = ("name", "username", "team", "roles", "is_present", "is_active")
     list_filter = ("team", "is_present", "is_active")
     search_fields = ("name", "username", "email")
+    list_select_related = ("team",)
     list_per_page = 40  # Django takes half a millisecond for each
     ordering = ("name",)
     readonly_fields = ("is_present", "away_until", "last_login", "date_joined")
@@ -180,6 +184,7 @@ class TeamAdmin(admin.ModelAdmin):
 
 @admin.register(Skill)
 class SkillAdmin(admin.ModelAdmin):
+    get_deleted_objects = kept_by("competences")
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}

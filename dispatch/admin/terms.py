@@ -55,6 +55,7 @@ class FileTypeAdmin(admin.ModelAdmin):
     action_form = ReasonForm
     actions = ["promise_anew"]
     list_display = ("name", "team", "is_open", "skill", "least_level", "weight")
+    list_select_related = ("team", "skill")
     list_filter = ("team", "is_open")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ["name"]}

@@ -105,10 +105,21 @@ def effect(request: HttpRequest) -> HttpResponse:
     asked = read(request.GET, of, now=now)
     if asked.host is None:
         return redirect("lend")
-    offer = _offer(person_of(request), asked, of=of, now=now)
-    is_ranked_anew = asked.window is not None and request.GET.get("ranked_for") != asked.ranked_for
-    context = {"asked": asked, "offer": offer, "is_ranked_anew": is_ranked_anew}
-    return render(request, "dispatch/_lend_effect_answer.html", context)
+    person = person_of(request)
+    if asked.window is not None and request.GET.get("ranked_for") != asked.ranked_for:
+        offer = _offer(person, asked, of=of, now=now)
+        context = {"asked": asked, "offer": offer, "changes": offer.changes}
+        return render(request, "dispatch/_lend_effect_answer.html", context)
+    changes = lending.changes(
+        asked.host,
+        of=of,
+        homes=_of_whom(person, asked.host),
+        own=rights.answers_for(person),
+        window=_window(asked, asked.host, of=of, now=now),
+        chosen=asked.chosen,
+        now=now,
+    )
+    return render(request, "dispatch/_lend_effect.html", {"asked": asked, "changes": changes})
 
 
 def _lend(request: HttpRequest, asked: Asked, workers: list[Worker], *, of: Places, now: datetime) -> HttpResponse:
@@ -159,9 +170,11 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
     person = person_of(request)
     teams = rights.answers_for(person)
     is_htmx = request.htmx  # type: ignore[attr-defined]
+    offer = _offer(person, asked, of=of, now=now) if asked.host else None
     context = {
         "asked": asked,
-        "offer": _offer(person, asked, of=of, now=now) if asked.host else None,
+        "offer": offer,
+        "changes": offer.changes if offer else (),
         "asks_only": teams is not None and asked.host is not None and asked.host.pk in teams,
         "teams": list(of.teams.values()),
         "own_teams": [team for team in of.teams.values() if teams is None or team.pk in teams],
@@ -247,18 +260,27 @@ def _usual_reason(host: Team, *, now: datetime) -> str:
 
 def _offer(person: Worker, asked: Asked, *, of: Places, now: datetime) -> Offer:
     assert asked.host is not None  # the caller looked
-    teams = rights.answers_for(person)
-    is_host_mine = teams is None or asked.host.pk in teams
-    usual_start, usual_end = lending.usual_window(of.calendar(asked.host.pk), now=now)
     return lending.offer(
         asked.host,
         of=of,
-        homes=None if is_host_mine else teams,
-        own=teams,
-        window=asked.window or Window(usual_start or now, usual_end),
+        homes=_of_whom(person, asked.host),
+        own=rights.answers_for(person),
+        window=_window(asked, asked.host, of=of, now=now),
         chosen=asked.chosen,
         now=now,
     )
+
+
+def _of_whom(person: Worker, host: Team) -> frozenset[int] | None:
+    """The teams whose people are shown for this host, None for all: of others than their own who leads the host."""
+    teams = rights.answers_for(person)
+    return None if teams is None or host.pk in teams else teams
+
+
+def _window(asked: Asked, host: Team, *, of: Places, now: datetime) -> Window:
+    """What was asked for; else what is usual."""
+    usual_start, usual_end = lending.usual_window(of.calendar(host.pk), now=now)
+    return asked.window or Window(usual_start or now, usual_end)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _shown(request: HttpRequest, team: Team, *, told: Told = NOTHING_TOLD) -> Ht
         "leads": rights.leads(person, team),
         "told": told,
         "status": told.status,
-        "focus": (asked.get("at") or opened[0], opened[1]),
+        "focus": roster.key_of(asked.get("at") or opened[0], opened[1]),
     }
     return render(request, "dispatch/week.html", context, status=told.status)
 

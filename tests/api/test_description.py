@@ -3,6 +3,7 @@
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -66,3 +67,15 @@ def test_its_page_brings_no_script_of_its_own_and_asks_no_other_host():
     assert "unsafe" not in policy
     assert "//" not in text.replace("<!DOCTYPE html>", "")
     assert settings.STATIC_URL in text
+
+
+@pytest.mark.django_db
+def test_it_is_told_for_where_it_is_found_and_once_to_who_has_it():
+    told = Client().get("/api/v1/openapi.json")
+    with override_script_prefix("/office/"):
+        elsewhere = Client().get("/api/v1/openapi.json")
+    assert all(path.startswith("/api/v1/") for path in told.json()["paths"])
+    assert all(path.startswith("/office/api/v1/") for path in elsewhere.json()["paths"])
+    assert told.headers["ETag"] != elsewhere.headers["ETag"]
+    again = Client().get("/api/v1/openapi.json", headers={"If-None-Match": told.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")

@@ -200,11 +200,13 @@ def test_nothing_is_ticked_yet(claims, home, mia):
 
 def test_the_effect_follows_what_is_ticked(claims, home, mia):
     page = signed_in(mia).get("/lend/effect/?to=claims&worker=uma-deep&ends_at=2026-03-03T18:00")
-    host, from_home = page.context["offer"].changes
+    host, from_home = page.context["changes"]
     assert (host.team, host.able) == ("Claims", (("marine", "U", 0, 1),))
     assert (from_home.team, from_home.change.before.people, from_home.change.after.people) == ("Settlements", 3, 2)
     assert "lend-effect" in text(page)
     assert "<html" not in text(page)
+    whole = signed_in(mia).get("/lend/?to=claims&worker=uma-deep&ends_at=2026-03-03T18:00")
+    assert whole.context["offer"].changes == (host, from_home)
 
 
 def ranked(page):

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dispatch import andon, flow, search, shelf
+from dispatch import andon, flow, search, shelf, slips
 from dispatch.asked import Asked
 from dispatch.models import Customer, Event, File, FileText
 from dispatch.search import find
@@ -344,6 +344,26 @@ def test_every_page_has_the_field_or_the_link(page):
     assert '<a href="/search/">' in answer
 
 
+def test_a_slip_in_either_half_or_in_both_is_forgiven(claim):
+    log(claim, "F-1", "Windscreen, Wasserschadenregulierung")
+    for typed in (
+        "windscren",
+        "widnscreen",
+        "wndscreen",
+        "windskreen",
+        "waserschadenregulerung",
+        "windscren waserschaden",
+    ):
+        assert found(typed) == ["F-1"], typed
+
+
+def test_many_that_share_half_a_word_hide_nothing_that_is_like_it(claim):
+    for number in range(search.FEW + 1):
+        log(claim, f"F-{number}", "Winding stairs")
+    log(claim, "F-99", "Windscreen")
+    assert found("windscren") == ["F-99"]
+
+
 # --- Bounds
 
 
@@ -378,9 +398,7 @@ def test_a_look_that_stopped_at_its_bound_says_that_something_may_be_missing(pag
 
 def test_a_look_that_takes_too_long_is_given_up_and_said(page, claim, monkeypatch):
     log(claim, "CL-20417", "storm")
-    monkeypatch.setattr(
-        search, "BY_LIKENESS", search.BY_LIKENESS + "UNION ALL SELECT pg_sleep(3)::text, 0, 0, 4, 0, ''"
-    )
+    monkeypatch.setattr(slips, "BY_LIKENESS", slips.BY_LIKENESS + "UNION ALL SELECT pg_sleep(3)::text, 0, 0, 4, 0, ''")
     monkeypatch.setattr(search, "PATIENCE", 100)
     answer = page.get("/search/?q=CL-2041")
     assert [row.reference for row in answer.context["found"].rows] == ["CL-20417"]
@@ -416,7 +434,8 @@ def test_words_are_looked_for_in_their_indexes(claim):
             [claim.team_id, file.pk],
         )
         cursor.execute("ANALYZE dispatch_event; SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-        for sql in (search._as_typed(asked), search._as_written(asked), search._alike(asked)):
+        alike = search._by_slips(asked, slips.alike(asked.words))
+        for sql in (search._as_typed(asked), search._as_written(asked), alike):
             with CaptureQueriesContext(connection) as captured:
                 search._look(sql, asked)
             cursor.execute("EXPLAIN " + captured.captured_queries[0]["sql"])

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0028_exports_and_mail'),
+        ('dispatch', '0025_exports_and_mail'),
         ('skills', '0006_practised_before'),
     ]
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispatch', '0027_webhooks'),
+        ('dispatch', '0024_webhooks'),
         ('skills', '0005_levels_written_down'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
