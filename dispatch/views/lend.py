@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatch import flow, lending, loans, moves, notices, rights, undo
 from dispatch.desks import Window
-from dispatch.lending import Offer, Places
+from dispatch.lending import Places
 from dispatch.loan_lists import loan_lists
 from dispatch.models import Event, Notice
 from dispatch.templatetags.worktime import date_time_local
@@ -32,6 +32,7 @@ from dispatch.views.typed import LoanForm, errors_of
 from skills.models import Skill, Team, Worker
 
 MOST_NOTICES = 100
+FIRST = 8  # candidates that are shown at once
 LENDING = (Event.Kind.ASKED, Event.Kind.AGREED, Event.Kind.LENT)
 
 
@@ -61,13 +62,9 @@ class Asked:
     reason: str = ""
     window: Window | None = None
     is_now: bool = True
-    opens_all: bool = False
+    shows_all: bool = False
+    is_opened: bool = False
     errors: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def shows_all(self) -> bool:
-        """Also those candidates who do not stand among the first."""
-        return self.opens_all or bool(self.chosen)
 
     @property
     def ranked_for(self) -> str:
@@ -106,10 +103,10 @@ def effect(request: HttpRequest) -> HttpResponse:
     if asked.host is None:
         return redirect("lend")
     person = person_of(request)
-    if asked.window is not None and request.GET.get("ranked_for") != asked.ranked_for:
-        offer = _offer(person, asked, of=of, now=now)
-        context = {"asked": asked, "offer": offer, "changes": offer.changes}
-        return render(request, "dispatch/_lend_effect_answer.html", context)
+    is_for_others = asked.window is not None and request.GET.get("ranked_for") != asked.ranked_for
+    if is_for_others or asked.is_opened:
+        offered = _offered(person, asked, of=of, now=now)
+        return render(request, "dispatch/_lend_effect_answer.html", {"asked": asked, **offered})
     changes = lending.changes(
         asked.host,
         of=of,
@@ -170,11 +167,9 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
     person = person_of(request)
     teams = rights.answers_for(person)
     is_htmx = request.htmx  # type: ignore[attr-defined]
-    offer = _offer(person, asked, of=of, now=now) if asked.host else None
     context = {
         "asked": asked,
-        "offer": offer,
-        "changes": offer.changes if offer else (),
+        **(_offered(person, asked, of=of, now=now) if asked.host else {}),
         "asks_only": teams is not None and asked.host is not None and asked.host.pk in teams,
         "teams": list(of.teams.values()),
         "own_teams": [team for team in of.teams.values() if teams is None or team.pk in teams],
@@ -237,6 +232,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
         form.is_valid()
     starts_at, ends_at = form.cleaned_data.get("starts_at"), form.cleaned_data.get("ends_at")
     is_now = starts_at is None or starts_at <= now
+    is_opened = data.get("show") == "all"
     asked = Asked(
         host,
         chosen,
@@ -244,7 +240,8 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
         ends_at=typed["ends_at"],
         reason=typed["reason"],
         is_now=is_now,
-        opens_all="all" in data,
+        shows_all="all" in data or is_opened,
+        is_opened=is_opened,
         errors=errors_of(form),
     )
     if "starts_at" in asked.errors or "ends_at" in asked.errors or ends_at is None:
@@ -258,9 +255,10 @@ def _usual_reason(host: Team, *, now: datetime) -> str:
     return asks.values_list("reason", flat=True).first() or _("More came in than usual")
 
 
-def _offer(person: Worker, asked: Asked, *, of: Places, now: datetime) -> Offer:
+def _offered(person: Worker, asked: Asked, *, of: Places, now: datetime) -> dict[str, object]:
+    """Whom to lend, and what that would change: the first of them and whoever is chosen, or all where they were asked for."""
     assert asked.host is not None  # the caller looked
-    return lending.offer(
+    offer = lending.offer(
         asked.host,
         of=of,
         homes=_of_whom(person, asked.host),
@@ -269,6 +267,15 @@ def _offer(person: Worker, asked: Asked, *, of: Places, now: datetime) -> Offer:
         chosen=asked.chosen,
         now=now,
     )
+    first = [line for place, line in enumerate(offer.lines) if place < FIRST or line.username in asked.chosen]
+    shown = offer.lines if asked.shows_all else first
+    return {
+        "offer": offer,
+        "changes": offer.changes,
+        "shown": shown,
+        "more": len(offer.lines) - len(shown),
+        "opened_at": FIRST + 1 if asked.is_opened else None,
+    }
 
 
 def _of_whom(person: Worker, host: Team) -> frozenset[int] | None:
