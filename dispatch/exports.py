@@ -19,10 +19,10 @@ from django.db.models import Count, Q
 from dispatch import feed, moves
 from dispatch.asked import Asked, every, filters, is_long, values
 from dispatch.models import Event, FileType, Queue
+from dispatch.rights import LEAST_PEOPLE
 from dispatch.search import WRITTEN
 from dispatch.sheets import Cell
 from dispatch.usual import midnight
-from dispatch.weeks import LEAST_PEOPLE
 from skills.models import Role, Team, Worker
 
 UTC = ZoneInfo("UTC")

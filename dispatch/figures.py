@@ -12,7 +12,7 @@ from dispatch import moves
 from dispatch.models import LedgerRun
 from dispatch.office import Row, office
 from dispatch.prepared import Statement
-from dispatch.weeks import LEAST_PEOPLE
+from dispatch.rights import LEAST_PEOPLE
 
 # Since midnight of each team, by the key of the tallies.
 TODAY = Statement("""

@@ -15,6 +15,8 @@ from skills.models import Level, Role, Skill, Team, Worker
 
 Rule = Callable[[Worker], bool]
 
+LEAST_PEOPLE = 5  # what fewer than so many have done tells of each of them, and is told to nobody
+
 
 def may_see_boards(person: Worker) -> bool:
     """Boards are open to everybody who works here: helping needs it."""

@@ -10,9 +10,8 @@ from datetime import datetime, time, timedelta
 
 from dispatch.calendars import Calendar
 from dispatch.prepared import Statement
+from dispatch.rights import LEAST_PEOPLE
 from skills.models import Worker
-
-LEAST_PEOPLE = 5
 
 # A look-up in the index of what this person finished, and one in the tallies; both end at the week, however much was done before.
 WEEK = Statement("""

@@ -59,12 +59,6 @@ document.addEventListener("toggle", (event) => {
   if (opener.matches?.("details.opener") && opener.open && !opener.contains(document.activeElement?.closest(typing))) openedUp(opener);
 }, true);
 
-// A list that was opened stays open when it is drawn again: the field in it that says so goes with what is asked.
-document.addEventListener("toggle", (event) => {
-  const said = event.target.querySelector?.(":scope > input[type=hidden]");
-  if (said && event.target.matches("details")) said.disabled = !event.target.open;
-}, true);
-
 function openedUp(opener) {
   for (const other of document.querySelectorAll("details.opener[open]")) if (other !== opener) other.open = false;
   bringIntoSight(opener);

@@ -53,7 +53,7 @@ def _nothing_is_kept_of_the_office() -> Iterator[None]:
         office.forget()
 
 
-# Files of tests that take longest begin first, so that one of the two processes does not wait for the other at the end.
+# Files of tests that take longest begin first, so that no process waits for another at the end.
 LONG = (
     "test_accessibility",
     "test_killed_at_random",
@@ -61,6 +61,11 @@ LONG = (
     "test_state_machine",
     "test_hammer",
     "test_family",
+    "test_bin_keys",
+    "test_board_live",
+    "test_whole_office",
+    "test_first_five_minutes",
+    "test_desk",
 )
 
 

@@ -152,7 +152,7 @@ def test_without_the_database_the_rest_is_told(valkey: Redis, monkeypatch):
     told = scrape()
     assert (told["up"]["database",], told["up"]["redis",]) == (0, 1)
     assert "files_waiting" not in told
-    assert told["rq_jobs_waiting"] == {("default",): 0, ("long",): 0}
+    assert told["rq_jobs_waiting"] == dict.fromkeys([("default",), ("long",), ("webhooks",)], 0)
 
 
 def test_a_statement_that_takes_too_long_is_given_up(valkey: Redis, monkeypatch):
@@ -199,7 +199,7 @@ def test_jobs_are_counted_wherever_they_are_worked_off(valkey: Redis):
     assert told["job_latency_seconds_bucket"][woken, "+Inf"] == told["job_latency_seconds_count"][woken,] == 1
     assert 0 < told["job_work_seconds_total"][woken,] < told["job_latency_seconds_sum"][woken,] < 60
     assert abs(told["job_last_success_timestamp_seconds"][woken,] - timezone.now().timestamp()) < 60
-    assert told["rq_jobs_failed"] == {("default",): 1, ("long",): 0}
+    assert told["rq_jobs_failed"] == {("default",): 1, ("long",): 0, ("webhooks",): 0}
 
 
 # --- What is told of it ---------------------------------------------------------------------------------------------------

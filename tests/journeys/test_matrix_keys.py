@@ -49,6 +49,7 @@ def test_levels_are_set_undone_and_opened_without_a_mouse(visit: Visitors, at_ha
     for _ in range(2):  # what was undone can be typed again
         page.keyboard.press("z")
         expect(mark(page, ada, cargo)).to_have_text("–")
+        expect(mark(page, ada, cargo)).to_be_focused()
         page.keyboard.press("o")
         expect(mark(page, ada, cargo)).to_have_text("O")
     page.keyboard.press("z")
