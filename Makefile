@@ -20,7 +20,7 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp
 	@$(PY) -m tests.browser --install
-	@$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/test.stamp
 	@$(PY) -m ruff check --quiet

@@ -111,6 +111,7 @@ class Day:
     """What several people tried and what was answered, from whatever thread."""
 
     choose: Callable[[list[Form]], Form | None] = next_of
+    pause: float = 0  # seconds between what one person does
     tried: Counter[Act] = field(default_factory=Counter)
     answered: Counter[Act] = field(default_factory=Counter)
     refused: Counter[Act] = field(default_factory=Counter)
@@ -133,6 +134,7 @@ class Day:
             with self._noted():
                 if form := self.choose(person.forms()):
                     self.send(person, form)
+                    time.sleep(self.pause)
                 else:
                     time.sleep(0.05)
 

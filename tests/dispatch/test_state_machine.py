@@ -492,7 +492,7 @@ def test_the_rules_hold_whatever_people_do() -> None:
     run_state_machine_as_test(
         Office,
         settings=settings(
-            max_examples=int(os.environ.get("THREESLOT_STEPS", 45 * STEPS)) // STEPS,
+            max_examples=int(os.environ.get("THREESLOT_STEPS", 35 * STEPS)) // STEPS,
             stateful_step_count=STEPS,
             deadline=None,
             print_blob=True,
