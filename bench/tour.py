@@ -60,6 +60,7 @@ def set_scene(of: office.Office, *, now: datetime) -> Scene:
     """One of the office gets all roles; somebody is stuck, a table is half imported, a document is attached."""
     person, other = of.workers[1], of.workers[2]
     Worker.objects.filter(pk=person.pk).update(roles=list(Role), is_staff=True, is_superuser=True)
+    person.refresh_from_db()
     person.leads.add(of.team)
     held, waits = engine.start_one(person), File.objects.filter(team=of.team, state=State.WAITING).latest("pk")
     done = File.objects.filter(team=of.team, state=State.DONE)
