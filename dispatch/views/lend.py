@@ -60,6 +60,7 @@ class Asked:
     starts_at: str = ""
     ends_at: str = ""
     reason: str = ""
+    says_why: bool = False
     window: Window | None = None
     is_now: bool = True
     shows_all: bool = False
@@ -167,13 +168,17 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
     person = person_of(request)
     teams = rights.answers_for(person)
     is_htmx = request.htmx  # type: ignore[attr-defined]
+    there = notices.open_notices(now=now)[:MOST_NOTICES]
+    asks = [each.reason for each in there if each.team == asked.host and each.kind == Notice.Kind.ASK]
+    if asks and not asked.says_why:
+        asked = replace(asked, reason=asks[0])
     context = {
         "asked": asked,
         **(_offered(person, asked, of=of, now=now) if asked.host else {}),
         "asks_only": teams is not None and asked.host is not None and asked.host.pk in teams,
         "teams": list(of.teams.values()),
         "own_teams": [team for team in of.teams.values() if teams is None or team.pk in teams],
-        "notices": _notices(person, of=of, now=now),
+        "notices": [_notice_line(each, person, of=of) for each in there],
         "lists": loan_lists(person, of=of, teams=teams, host=asked.host.pk if asked.host else None, now=now),
         "notice_form": _notice_form(told, asked, of=of, teams=teams, now=now),
         "skills": Skill.objects.all(),
@@ -222,10 +227,8 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
     usual = {
         "starts_at": date_time_local(usual_start.astimezone(zone)) if usual_start else "",
         "ends_at": date_time_local(usual_end.astimezone(zone)),
-        "reason": "",
+        "reason": _("More came in than usual"),
     }
-    if "reason" not in data:
-        usual["reason"] = _usual_reason(host, now=now)
     typed = {name: data.get(name, text) for name, text in usual.items()}
     with timezone.override(zone):
         form = LoanForm(typed)
@@ -239,6 +242,7 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
         starts_at=typed["starts_at"],
         ends_at=typed["ends_at"],
         reason=typed["reason"],
+        says_why="reason" in data,
         is_now=is_now,
         shows_all="all" in data or is_opened,
         is_opened=is_opened,
@@ -247,12 +251,6 @@ def read(data: QueryDict, of: Places, *, now: datetime) -> Asked:
     if "starts_at" in asked.errors or "ends_at" in asked.errors or ends_at is None:
         return asked
     return replace(asked, window=Window(max(starts_at or now, now), ends_at))
-
-
-def _usual_reason(host: Team, *, now: datetime) -> str:
-    """That of the team's ask, if there is one."""
-    asks = notices.open_notices([host.pk], now=now).filter(kind=Notice.Kind.ASK)
-    return asks.values_list("reason", flat=True).first() or _("More came in than usual")
 
 
 def _offered(person: Worker, asked: Asked, *, of: Places, now: datetime) -> dict[str, object]:
@@ -301,17 +299,14 @@ class NoticeLine:
     is_mine: bool
 
 
-def _notices(person: Worker, *, of: Places, now: datetime) -> list[NoticeLine]:
-    return [
-        NoticeLine(
-            each,
-            ngettext("%(number)d person", "%(number)d people", each.people) % {"number": each.people},
-            each.until.astimezone(ZoneInfo(of.zone(each.team_id))),
-            each.answered,  # type: ignore[attr-defined]  # annotated
-            rights.may_speak_for(person, each.team),
-        )
-        for each in notices.open_notices(now=now)[:MOST_NOTICES]
-    ]
+def _notice_line(notice: Notice, person: Worker, *, of: Places) -> NoticeLine:
+    return NoticeLine(
+        notice,
+        ngettext("%(number)d person", "%(number)d people", notice.people) % {"number": notice.people},
+        notice.until.astimezone(ZoneInfo(of.zone(notice.team_id))),
+        notice.answered,  # type: ignore[attr-defined]  # annotated
+        rights.may_speak_for(person, notice.team),
+    )
 
 
 def _notice_form(
