@@ -33,6 +33,7 @@ FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1
 MARKS = {
     "worker": worker.ALIVE_KEYS[worker.QUICK],
     "long_worker": worker.ALIVE_KEYS[worker.LONG],
+    "webhook_worker": worker.ALIVE_KEYS[worker.WEBHOOKS],
     "schedule": scheduler.ALIVE_KEY,
 }
 
