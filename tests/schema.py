@@ -50,6 +50,7 @@ def ask(
                 Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run", f"{address}/api/v1/openapi.json",
                 "--header", f"Authorization: Bearer {secret}", "--max-examples", str(a_call), "--seed", str(seed),
                 "--checks", "all", "--continue-on-failure", "--no-shrink", "--workers", "2", "--warnings", "off",
+                "--request-timeout", "60", "--max-response-time", "30",  # the feed waits when it is told to
                 *(["--max-time", str(seconds)] if seconds else []),
             ],
             capture_output=True, text=True, check=False, cwd=folder,
