@@ -78,7 +78,7 @@ def main() -> None:
             secret, known = in_the_demo()
         done = ask(address, secret, known=known, a_call=wanted.cases // CALLS + 1, seed=wanted.seed)
     print(done.stdout)
-    sys.exit(done.returncode or ("" if cases(done) >= wanted.cases else f"Only {cases(done)} cases."))
+    sys.exit(done.returncode or (0 if cases(done) >= wanted.cases else f"Only {cases(done)} cases."))
 
 
 def in_the_demo() -> tuple[str, dict[str, list[str | int]]]:
