@@ -37,7 +37,7 @@ EVERY = {"dark", "high contrast"}  # each sight in these, every third one in wha
 PLACES = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "color-contrast"]}}
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
