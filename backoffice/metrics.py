@@ -9,6 +9,7 @@ import platform
 import secrets
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 
 import django
 from django.conf import settings
@@ -83,12 +84,14 @@ def _parts(found: Measured) -> Iterator[Metric]:
     yield up
 
 
+def _gauge(name: str, said: str, *, label: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"threeslot_{name}", said, labels=[label])
+
+
 def _teams(office: Office | None) -> Iterator[Metric]:
     """Without the database there is nothing to tell, which is not zero."""
 
-    def gauge(name: str, said: str) -> GaugeMetricFamily:
-        return GaugeMetricFamily(f"threeslot_{name}", said, labels=["team"])
-
+    gauge = partial(_gauge, label="team")
     waiting = gauge("files_waiting", "Files in the central queue.")
     received = gauge("files_received_today", "Files that were received since midnight of the team.")
     oldest = gauge("oldest_file_days", "Working days since the oldest open file was received.")
@@ -167,14 +170,12 @@ def _database(office: Office | None) -> Iterator[Metric]:
 
 
 def _queues(work: Work | None) -> Iterator[Metric]:
-    def gauge(name: str, said: str) -> GaugeMetricFamily:
-        return GaugeMetricFamily(f"threeslot_rq_{name}", said, labels=["queue"])
-
-    waiting = gauge("jobs_waiting", "Jobs that wait.")
-    oldest = gauge("oldest_wait_seconds", "For how long the first of them has waited.")
-    running = gauge("jobs_running", "Jobs that are worked on.")
-    failed = gauge("jobs_failed", "Jobs that failed lately and are kept to be looked at.")
-    workers = gauge("workers", "RQ workers that are signed on.")
+    gauge = partial(_gauge, label="queue")
+    waiting = gauge("rq_jobs_waiting", "Jobs that wait.")
+    oldest = gauge("rq_oldest_wait_seconds", "For how long the first of them has waited.")
+    running = gauge("rq_jobs_running", "Jobs that are worked on.")
+    failed = gauge("rq_jobs_failed", "Jobs that failed lately and are kept to be looked at.")
+    workers = gauge("rq_workers", "RQ workers that are signed on.")
     for name, queue in work.queues.items() if work else ():
         waiting.add_metric([name], queue.waiting)
         oldest.add_metric([name], queue.oldest_seconds)

@@ -147,7 +147,7 @@ def _remove(planned: Absence, *, by: Worker, now: datetime, undoes: Event | None
 
 
 def _tell(kind: Event.Kind, planned: Absence, *, by: Worker, now: datetime, undoes: Event | None = None) -> None:
-    event_of(kind, planned, by=by, now=now, undoes=undoes).save()
+    event_of(kind, planned, by=by, now=now, undoes=undoes).save(force_insert=True)
 
 
 def event_of(

@@ -91,7 +91,8 @@ class Memory:
 
     def _shared(self, teams: Collection[int]) -> dict[int, Kept]:
         values = self._with_redis(lambda redis: redis.hmget(self._key, [str(team) for team in teams]))
-        return {team: pickle.loads(value) for team, value in zip(teams, values or (), strict=False) if value}  # noqa: S301 ours
+        found = {team: _read(value) for team, value in zip(teams, values or (), strict=False) if value}
+        return {team: kept for team, kept in found.items() if kept}
 
     def _share(self, asked: Mapping[int, Kept]) -> None:
         values = {str(team): pickle.dumps(kept) for team, kept in asked.items()}
@@ -114,6 +115,15 @@ class Memory:
             self._silent_until = time.monotonic() + PAUSE
             logger.warning("What is known of teams is not shared for %s s: %s", PAUSE, error)
             return None
+
+
+def _read(value: bytes) -> Kept | None:
+    """None for what cannot be read: it is asked for anew, and written over."""
+    try:
+        return pickle.loads(value)  # noqa: S301 ours
+    except Exception:
+        logger.warning("What was known of a team cannot be read", exc_info=True)
+        return None
 
 
 @cache

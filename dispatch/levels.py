@@ -164,7 +164,7 @@ def take_target_back(event: Event, *, by: Worker, now: datetime) -> None:
     if targets.values_list("people", flat=True).first() != told["is"]:
         raise LevelOvertaken(_("This target was changed again since. Nothing was undone."))
     _write_target(event.team_id, told["skill"], told["was"])
-    _undone(event, by=by, now=now).save()
+    _undone(event, by=by, now=now).save(force_insert=True)
 
 
 # --- What the verbs share -------------------------------------------------------------------------------------------------

@@ -1,44 +1,5 @@
-"""A small office for every test of the API. Loaded before Django is, so what is made is imported when it is asked for."""
+"""A small office for every test of the API."""
 
-from typing import TYPE_CHECKING
+from tests.small_office import ada, amir, claim, lea, team
 
-import pytest
-
-if TYPE_CHECKING:
-    from dispatch.models import FileType
-    from skills.models import Team, Worker
-
-
-@pytest.fixture
-def team(db: None) -> "Team":
-    from tests import office
-
-    return office.team()
-
-
-@pytest.fixture
-def claim(team: "Team") -> "FileType":
-    from tests import office
-
-    return office.file_type("Claim", team)
-
-
-@pytest.fixture
-def amir(db: None) -> "Worker":
-    from tests import office
-
-    return office.person("Amir", "assistant")
-
-
-@pytest.fixture
-def ada(team: "Team") -> "Worker":
-    from tests import office
-
-    return office.worker("Ada", team)
-
-
-@pytest.fixture
-def lea(team: "Team") -> "Worker":
-    from tests import office
-
-    return office.person("Lea", "leader", leads=team)
+__all__ = ["ada", "amir", "claim", "lea", "team"]

@@ -281,6 +281,15 @@ def test_processes_share_what_they_know():
     assert tomorrow == asked_anew(NOW + timedelta(days=1)) != before
 
 
+def test_what_cannot_be_read_is_asked_anew():
+    grown(0, people=1, files=5)
+    team, before = Team.objects.get(name="Team 0"), rows()
+    for memory in (offices._rows, offices._befores):
+        kept._redis().hset(memory._key, str(team.pk), b"of another build")
+    offices.forget_here()
+    assert rows() == before
+
+
 def test_the_schedule_leaves_nothing_to_ask():
     """What would end before it comes again is asked early; a row that it asked about is good until then."""
     grown(0, people=1, files=5)

@@ -1,4 +1,4 @@
-"""A small office with somebody who follows it. Loaded before Django is, so what is made is imported when it is asked for."""
+"""A small office with somebody who follows it."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -6,32 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.small_office import claim, lea, team
 from tests.webhooks.receiver import Receiver
 
 if TYPE_CHECKING:
-    from dispatch.models import FileType, Webhook
+    from dispatch.models import Webhook
     from skills.models import Team, Worker
 
-
-@pytest.fixture
-def team(db: None) -> "Team":
-    from tests import office
-
-    return office.team()
-
-
-@pytest.fixture
-def claim(team: "Team") -> "FileType":
-    from tests import office
-
-    return office.file_type("Claim", team)
-
-
-@pytest.fixture
-def lea(team: "Team") -> "Worker":
-    from tests import office
-
-    return office.person("Lea", "leader", leads=team)
+__all__ = ["claim", "lea", "receiver", "team", "webhook"]
 
 
 @pytest.fixture
