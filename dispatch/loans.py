@@ -187,6 +187,15 @@ def current(worker: Worker) -> Loan | None:
     return on.select_related("from_team", "to_team").first()
 
 
+def take_queues_of(event: Event) -> None:
+    """All that undoing this concerns, in the order of teams: those of the loan, of its person and of what they hold. Taken one
+    after the other, two who undo something would wait for each other."""
+    assert event.receipt is not None  # its kind says so
+    loan = Loan.objects.select_related("worker").get(pk=event.receipt["loan"])
+    teams = {event.team_id, loan.worker.team_id, loan.worker.works_in_id, *_concerned(loan)}
+    moves.take_queues([team for team in teams if team])
+
+
 def take_back(event: Event, *, by: Worker, now: datetime) -> None:
     """What this event did to a loan is as it was before (R18). Raises LoanEnded, Overlapping, NotLendable."""
     assert event.receipt is not None  # its kind says so
@@ -266,8 +275,7 @@ def _agree(loan: Loan, *, by: Worker, now: datetime) -> None:
 
 def _taken(loan: Loan) -> tuple[Loan, list[moves.Held]]:
     """The loan as it is, and what its person holds, with all queues that its start or end concerns."""
-    of_bin = Slot.objects.filter(bin=loan.worker_id, file__isnull=False).values_list("file__team", flat=True)
-    teams = {loan.from_team_id, loan.to_team_id, *of_bin}
+    teams = _concerned(loan)
     moves.take_queues(teams)
     held = moves.held_by(loan.worker_id)
     if any(each.team_id not in teams for each in held):
@@ -275,6 +283,12 @@ def _taken(loan: Loan) -> tuple[Loan, list[moves.Held]]:
     return Loan.objects.select_for_update(of=["self"]).select_related("worker", "from_team", "to_team").get(
         pk=loan.pk
     ), held
+
+
+def _concerned(loan: Loan) -> set[int]:
+    """The teams of the loan, and of the files that its person holds."""
+    of_bin = Slot.objects.filter(bin=loan.worker_id, file__isnull=False).values_list("file__team", flat=True)
+    return {loan.from_team_id, loan.to_team_id, *of_bin}
 
 
 def _moved(loan: Loan, *, to_team_id: int, now: datetime) -> None:

@@ -62,6 +62,8 @@ class CannotBeUndone(flow.Refused):
 def undo(event: Event, *, by: Worker, now: datetime) -> None:
     """Take this act back. Raises NotYours, TooLate, CannotBeUndone, and nothing is changed then."""
     compensate = _insist_on_turn(event, by=by, now=now)
+    if event.receipt and "loan" in event.receipt:
+        loans.take_queues_of(event)
     if event.worker and event.kind in OF_LEARNING:
         pairings.take_queues_of(event.worker)
     elif event.worker:

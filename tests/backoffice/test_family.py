@@ -87,7 +87,10 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
         assert time.monotonic() - started < 7
         assert {line for line in told.splitlines() if line.startswith("threeslot_up")} == {
             'threeslot_up{part="database"} 1.0',
-            *(f'threeslot_up{{part="{part}"}} 0.0' for part in ("redis", "worker", "long_worker", "schedule")),
+            *(
+                f'threeslot_up{{part="{part}"}} 0.0'
+                for part in ("redis", "worker", "long_worker", "webhook_worker", "schedule")
+            ),
         }
         assert states == {
             "database": "ok",
