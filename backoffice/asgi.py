@@ -1,6 +1,7 @@
 """One port: Django's pages run as WSGI on threads, whose PostgreSQL connections last; live streams run beside them."""
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -10,6 +11,8 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
+from django.db import Error as DatabaseError
+from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
 
@@ -17,7 +20,11 @@ django_pages: Any = get_wsgi_application()
 pages: Any = WSGIMiddleware(django_pages, workers=int(os.environ.get("WEB_THREADS") or 10))
 
 from backoffice import counters, logs, requests  # noqa: E402 the apps have to be there
-from dispatch import live  # noqa: E402
+from dispatch import live, office  # noqa: E402
+
+KNOWN_WITHIN = 5.0  # seconds; then requests are taken all the same
+
+logger = logging.getLogger(__name__)
 
 
 async def application(scope: live.Message, receive: live.Receive, send: live.Send) -> None:
@@ -25,6 +32,7 @@ async def application(scope: live.Message, receive: live.Receive, send: live.Sen
         await _stream(scope, receive, send)
     elif scope["type"] == "lifespan":
         _end_streams_on_signals()
+        await _know_the_office()
         await pages(scope, receive, send)
         live.hub.stop()
         live.hub.close()
@@ -52,6 +60,23 @@ async def _stream(scope: live.Message, receive: live.Receive, send: live.Send) -
             await live.application(scope, receive, send_noting)
     finally:
         requests.note(scope["method"], f"{requests.STREAM}{kind}", status, since=began)
+
+
+async def _know_the_office() -> None:
+    """Nobody waits for being the first who looks at the office board: what no process has told of the teams yet is asked before the
+    first request is taken. From then on the schedule keeps it up."""
+    asking = threading.Thread(target=_ask_about_the_office, name="know-the-office", daemon=True)
+    asking.start()
+    await asyncio.to_thread(asking.join, KNOWN_WITHIN)
+
+
+def _ask_about_the_office() -> None:
+    try:
+        office.keep_up()
+    except DatabaseError as error:
+        logger.warning("The office is not known yet, whoever looks first waits for it: %s", type(error).__name__)
+    finally:
+        connection.close()
 
 
 def _end_streams_on_signals() -> None:

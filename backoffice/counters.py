@@ -22,6 +22,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where the library looks for it
 VERBS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
 STREAMS = frozenset(("board", "office", "bin"))
 OTHER = "other"
+ADMINISTRATION = "admin"
 
 
 def _is_writable(folder: Path) -> bool:
@@ -61,7 +62,9 @@ OPEN_STREAMS = Gauge(
 
 
 def answered(view: str, method: str, status: int, *, seconds: float | None) -> None:
-    """Method and view are of few: what somebody made up is counted under one name."""
+    """Method and view are of few: what somebody made up is counted under one name, and so are all pages of the administration."""
+    if view.startswith(f"{ADMINISTRATION}:"):
+        view = ADMINISTRATION
     REQUESTS.labels(view, method, str(status)).inc()
     if seconds is not None:
         SECONDS.labels(view).observe(seconds)

@@ -135,7 +135,8 @@ TALLIES = """
 INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
 SELECT team_id, kind, date_bin('15 minutes', at, 'epoch'), count(*)
 FROM dispatch_file, LATERAL (VALUES
-    ('logged', received_at), ('done', done_at), ('right', CASE WHEN right_first_time THEN done_at END)
+    ('logged', received_at), ('done', done_at), ('right', CASE WHEN right_first_time THEN done_at END),
+    ('broken', CASE WHEN due_at < done_at THEN done_at END)
 ) AS tally(kind, at)
 WHERE id > %(known)s AND at IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 3
 ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + EXCLUDED.count

@@ -95,20 +95,15 @@ EVENT_COLUMNS = (
     "zone",
 )
 
-# Counts are the tallies'. What was done by its promise, and what was withdrawn, the events of those days say: an event that was
-# undone since is no file's last one, and a file that came back from withdrawn takes one away.
+# Counts are the tallies'. What was withdrawn the events of those days say: a file that came back takes one away.
 FIGURES = """
 SELECT width_bucket(quarter_at, %(sinces)s::timestamptz[]) - 1 AS day, kind, sum(count) FROM dispatch_tally
-WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right', 'hard', 'empty', 'late') AND quarter_at >= %(since)s GROUP BY 1, 2
+WHERE team_id = %(team)s AND kind IN ('logged', 'done', 'right', 'hard', 'broken', 'empty', 'late') AND quarter_at >= %(since)s
+GROUP BY 1, 2
 UNION ALL
 SELECT width_bucket(at, %(sinces)s::timestamptz[]) - 1, 'withdrawn',
     sum((to_state = 'withdrawn')::int - (from_state = 'withdrawn')::int) FROM dispatch_event
-WHERE team_id = %(team)s AND at >= %(since)s AND 'withdrawn' IN (from_state, to_state) GROUP BY 1
-UNION ALL
-SELECT width_bucket(e.at, %(sinces)s::timestamptz[]) - 1, 'kept', count(*)
-FROM dispatch_event e JOIN dispatch_file f ON f.id = e.file_id
-WHERE e.team_id = %(team)s AND e.at >= %(since)s AND e.kind = 'done' AND f.state = 'done' AND f.done_at = e.at
-    AND f.done_at <= f.due_at GROUP BY 1
+WHERE team_id = %(team)s AND at >= %(since)s AND (from_state = 'withdrawn' OR to_state = 'withdrawn') GROUP BY 1
 UNION ALL
 SELECT -1, 'open', (SELECT coalesce(sum(count), 0) FROM dispatch_tally WHERE team_id = %(team)s AND kind = 'waiting')
     + (SELECT count(*) FROM dispatch_slot s JOIN dispatch_file f ON f.id = s.file_id WHERE f.team_id = %(team)s)
@@ -259,7 +254,11 @@ def figures(queue: Queue, *, first: date, last: date, now: datetime) -> list[Row
         if day > last:
             break
         told = (
-            *(of(number, kind) for kind in ("done", "right", "kept", "hard", "withdrawn")),
+            of(number, "done"),
+            of(number, "right"),
+            of(number, "done") - of(number, "broken"),
+            of(number, "hard"),
+            of(number, "withdrawn"),
             backlog,
             round(of(number, "empty") / 1000),
             of(number, "late"),

@@ -69,6 +69,8 @@ BOOKS: dict[str, str] = {
             FROM dispatch_file WHERE state = 'done' AND right_first_time GROUP BY 1, 3
             UNION ALL SELECT team_id, 'hard', date_bin('15 minutes', done_at, 'epoch'), count(*)
             FROM dispatch_file WHERE state = 'done' AND weight > 1 GROUP BY 1, 3
+            UNION ALL SELECT team_id, 'broken', date_bin('15 minutes', done_at, 'epoch'), count(*)
+            FROM dispatch_file WHERE state = 'done' AND due_at < done_at GROUP BY 1, 3
             UNION ALL SELECT team_id, tally.kind, date_bin('15 minutes', at, 'epoch'), sum(number)
             FROM dispatch_event e, LATERAL (VALUES
                 ('empty', (receipt->>'empty')::int), ('late', ((receipt->>'empty')::int > {LATE})::int)

@@ -119,7 +119,7 @@ SELECT %(team)s, file_id, 'started', %(by)s, '', 'in_slot', 'in_slot', bin_id, p
 FINISH = Statement(f"""
 WITH finished AS (
     UPDATE dispatch_file SET state = 'done', done_at = %(now)s, done_by_id = %(by)s, right_first_time = %(right)s
-    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id, weight, file_type_id
+    WHERE id = %(file)s AND state = 'in_slot' RETURNING id, team_id, due_at, weight, file_type_id
 ), following AS (
     UPDATE dispatch_file SET state = 'in_slot' WHERE id = %(following)s AND state = 'waiting' RETURNING id, team_id, due_at
 ), slot AS (
@@ -141,7 +141,9 @@ WITH finished AS (
 ), counted AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)
     SELECT team_id, kind, date_bin('15 minutes', %(now)s, 'epoch'), 1
-    FROM finished, LATERAL (VALUES ('done', TRUE), ('right', %(right)s), ('hard', weight > 1)) AS tally(kind, counts) WHERE counts
+    FROM finished, LATERAL (
+        VALUES ('done', TRUE), ('right', %(right)s), ('hard', weight > 1), ('broken', due_at < %(now)s)
+    ) AS tally(kind, counts) WHERE counts
     ON CONFLICT (team_id, kind, quarter_at) DO UPDATE SET count = dispatch_tally.count + 1
 ), discounted AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM following f
@@ -231,7 +233,8 @@ WITH emptied AS (
     UPDATE dispatch_tally t SET count = t.count - 1 FROM moved WHERE t.team_id = moved.team_id AND (
         (%(from)s = 'waiting' AND t.kind = 'waiting' AND t.quarter_at = date_bin('15 minutes', due_at, 'epoch'))
         OR (%(from)s = 'done' AND t.quarter_at = date_bin('15 minutes', was_done_at, 'epoch')
-            AND (t.kind = 'done' OR (t.kind = 'right' AND was_right) OR (t.kind = 'hard' AND weight > 1)))
+            AND (t.kind = 'done' OR (t.kind = 'right' AND was_right) OR (t.kind = 'hard' AND weight > 1)
+                OR (t.kind = 'broken' AND due_at < was_done_at)))
     )
 ), more AS (
     INSERT INTO dispatch_tally (team_id, kind, quarter_at, count)

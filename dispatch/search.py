@@ -24,8 +24,8 @@ from skills.models import short_name
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
 NEWEST = 3_000  # files that are looked through for any words
-MATCHES = 2_000  # taken from an index of words
-TAKEN = 1_500  # of those, the newest
+MATCHES = 1_500  # taken from an index of words
+TAKEN = 1_000  # of those, the newest
 SIMILAR = 300  # taken that are only similar
 CUSTOMERS_LOOKED_AT = 10
 A_CUSTOMER = 1_000  # of the files of each, the newest

@@ -49,7 +49,9 @@ def ask(
             [
                 Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run", f"{address}/api/v1/openapi.json",
                 "--header", f"Authorization: Bearer {secret}", "--max-examples", str(a_call), "--seed", str(seed),
-                "--checks", "all", "--continue-on-failure", "--no-shrink", "--workers", "2", "--warnings", "off",
+                "--checks", "all", "--continue-on-failure", "--no-shrink", "--warnings", "off",
+                # Two workers are two threads, in which ast.parse of Python 3.11 fails now and then (python/cpython#106905).
+                "--workers", "1",
                 "--request-timeout", "60", "--max-response-time", "30",  # the feed waits when it is told to
                 *(["--max-time", str(seconds)] if seconds else []),
             ],

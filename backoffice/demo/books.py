@@ -38,7 +38,8 @@ FROM dispatch_file CROSS JOIN LATERAL (VALUES
     ('waiting', due_at, state = 'waiting'),
     ('done', done_at, state = 'done'),
     ('right', done_at, right_first_time),
-    ('hard', done_at, state = 'done' AND weight > 1)
+    ('hard', done_at, state = 'done' AND weight > 1),
+    ('broken', done_at, state = 'done' AND due_at < done_at)
 ) AS tally(kind, at, counts) WHERE counts GROUP BY 1, 2, 3
 """
 

@@ -323,6 +323,11 @@ class Event(models.Model):
             models.Index(fields=["by", "id"], name="logged_by", condition=Q(kind="logged", by__isnull=False)),
             # Who was there when: the hours in which a team did its work.
             models.Index(fields=["worker", "at"], name="comings_and_goings", condition=Q(kind__in=["away", "back"])),
+            models.Index(
+                fields=["team", "at"],
+                name="withdrawn_by_day",
+                condition=Q(from_state=State.WITHDRAWN) | Q(to_state=State.WITHDRAWN),
+            ),
             # The events of some days, for exports: they lie together, so a few marks a megabyte are enough and cost acts nothing.
             BrinIndex(fields=["at"], name="events_by_day", pages_per_range=32, autosummarize=True),
             GinIndex(
@@ -350,8 +355,8 @@ class Tally(models.Model):
     """Counts of files by quarter of an hour, kept by every act, so that a board costs the same at any size.
 
     waiting: by the quarter their promise falls in. logged, done, right: by the quarter it happened in. hard: those of done that
-    weigh more than one. empty: milliseconds that slots were empty while work for them waited, and late: refills that took more
-    than two seconds of it, by the quarter of the refill. The ledger recounts them.
+    weigh more than one, broken: those that were done after their promise. empty: milliseconds that slots were empty while work for
+    them waited, and late: refills that took more than two seconds of it, by the quarter of the refill. The ledger recounts them.
     """
 
     class Kind(models.TextChoices):
@@ -360,6 +365,7 @@ class Tally(models.Model):
         DONE = "done"
         RIGHT = "right"
         HARD = "hard"
+        BROKEN = "broken"
         EMPTY = "empty"
         LATE = "late"
 

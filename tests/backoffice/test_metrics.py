@@ -170,6 +170,8 @@ def test_requests_are_counted_by_their_view(valkey: Redis):
     client.get("/files/AMIR-1/")
     client.get("/files/no/such-file/")
     client.get("/nowhere/Ada/")
+    for page in ("skills/worker/", "dispatch/filetype/"):
+        made.client(visits.ADMINISTRATOR).get(f"/admin/{page}")
     client.generic("PROPFIND", "/office/")
     after = scrape()
     more = {key: value - before.get(key, 0) for key, value in after["http_requests_total"].items()}
@@ -178,6 +180,7 @@ def test_requests_are_counted_by_their_view(valkey: Redis):
         ("GET", "404", "file"): 1,
         ("GET", "404", "none"): 1,
         ("other", "405", "office"): 1,
+        ("GET", "200", "admin"): 2,
         ("GET", "200", "metrics"): 1,
     }
     assert after["http_request_seconds_count"]["file",] >= 2

@@ -10,7 +10,7 @@ import time_machine
 from django.utils import translation
 from python_calamine import CalamineWorkbook
 
-from dispatch import exports, flow, intake, sheets, tables, undo
+from dispatch import exports, flow, intake, ledger, sheets, tables, undo
 from dispatch.asked import Asked
 from dispatch.models import Event, File
 from dispatch.refill import refill
@@ -285,6 +285,20 @@ def test_the_backlog_is_what_is_open_whatever_was_undone(team, claim, ada, amir)
     figures = dict(zip(exports.FIGURE_COLUMNS, today, strict=True))
     still_open = File.objects.exclude(state__in=["done", "withdrawn"]).count()
     assert (figures["backlog"], figures["withdrawn"], figures["done"]) == (still_open, 1, 0)
+
+
+def test_a_promise_that_was_broken_is_not_when_the_act_is_taken_back(team, claim, ada):
+    """Nor is it kept: the file is open again."""
+    office.log(claim, 6)
+    refill(team.pk, now=NOW)
+    File.objects.filter(state="in_slot").update(due_at=NOW - timedelta(hours=1))
+    told = []
+    for act in (lambda: finish_next(ada), lambda: undo.undo(Event.objects.get(kind="done"), by=ada, now=NOW)):
+        act()
+        _header, today = exports.figures(team.queue, first=TODAY, last=TODAY, now=NOW)
+        figures = dict(zip(exports.FIGURE_COLUMNS, today, strict=True))
+        told.append((figures["done"], figures["promises_kept"], ledger.balance().differences))
+    assert told == [(1, 0, ()), (0, 0, ())]
 
 
 # --- Groups under five --------------------------------------------------------------------------------------------------------

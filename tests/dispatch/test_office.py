@@ -1,6 +1,7 @@
 """The office board: a row says what the team's own board says and what a recount gives, where help is needed comes first, it costs
 the same at any size, and who sees what."""
 
+import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
@@ -12,8 +13,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from redis import RedisError
 
+from backoffice import asgi
 from dispatch import andon, boards, flow, frames, kept, live, loans
 from dispatch import office as offices
 from dispatch.models import Agreement, Event, Loan, Notice, OfficeWall, Slot, State
@@ -279,6 +282,16 @@ def test_processes_share_what_they_know():
     offices.forget_here()
     tomorrow = rows(NOW + timedelta(days=1))
     assert tomorrow == asked_anew(NOW + timedelta(days=1)) != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_web_process_knows_the_office_before_the_first_request():
+    grown(0, people=2, files=5)
+    grown(1, people=1, files=5)
+    offices.forget()
+    asyncio.run(asgi._know_the_office())
+    assert statements(lambda: rows(timezone.now())) == 4
+    offices.forget()
 
 
 def test_what_cannot_be_read_is_asked_anew():
