@@ -164,14 +164,14 @@ class AgreementForm(forms.ModelForm):
     cut_offs = WrittenField(
         read=lambda text: hours.read_cut_offs(text) if text else None,
         write=hours.write_cut_offs,
-        label=_("cut-off"),
+        label=_("Cut-off"),
         help_text=_(
             "12:00 for every weekday; or seven from Monday, - for none: 12:00, 12:00, 12:00, 12:00, 11:00, -, -"
         ),
     )
 
     otherwise_by = forms.TimeField(
-        label=_("otherwise next working day by"),
+        label=_("Otherwise next working day by"),
         required=False,
         widget=forms.TimeInput(format="%H:%M", attrs={"size": 8}),
         help_text=_("For what came too late for the same day."),
