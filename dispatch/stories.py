@@ -7,10 +7,12 @@ them. Who had it or finished it when is told to that person alone.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dispatch import receipts, rights
 from dispatch.models import (
@@ -36,6 +38,13 @@ NAMED_WHILE_OPEN = {
     Event.Kind.ANSWERED,
     Event.Kind.ATTACHED,
     Event.Kind.DETACHED,
+}
+
+# In a way these have other words than elsewhere.
+SAID: dict[str, Any] = {
+    Event.Kind.FILLED: gettext_lazy("came into a slot"),
+    Event.Kind.STARTED: gettext_lazy("taken in hand"),
+    Event.Kind.SHELVED: gettext_lazy("put on the shelf"),
 }
 
 # A long way is folded in the middle: what happened lately and how it began are what one looks for.
@@ -203,7 +212,7 @@ def _who(event: Event, *, reader: Worker, is_named: bool) -> str:
 
 
 def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
-    if person == reader:
+    if person.pk == reader.pk:
         return _("you")
     return short_name(person.name) if is_named else ""
 
@@ -225,11 +234,7 @@ def _said(event: Event, zone: ZoneInfo) -> str:
         return _("returned to the queue, to make room for a file that came back")
     if event.kind == Event.Kind.RETURNED:
         return _("returned to the queue, because its person left for a time")
-    return {
-        Event.Kind.FILLED: _("came into a slot"),
-        Event.Kind.STARTED: _("taken in hand"),
-        Event.Kind.SHELVED: _("put on the shelf"),
-    }.get(Event.Kind(event.kind), str(Event.Kind(event.kind).label))
+    return str(SAID[event.kind] if event.kind in SAID else Event.Kind(event.kind).label)
 
 
 def _detail(event: Event, receipt: receipts.Receipt | None, names: dict[int, str]) -> str:
