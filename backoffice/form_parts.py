@@ -101,7 +101,7 @@ def _errors(context: Context) -> str | None:
 
 def _attributes(attributes: Mapping[str, Any]) -> str:
     return "".join(
-        f" {_escaped(name)}" + ("" if value is True else f'="{_escaped(value)}"')
+        f" {name}" + ("" if value is True else f'="{_escaped(value)}"')
         for name, value in attributes.items()
         if value is not False
     )
