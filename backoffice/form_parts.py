@@ -114,9 +114,17 @@ def _escaped(value: Any) -> str:
 
 
 RELATED = (
-    ("change", 'data-href-template="{change_related_template_url}?{url_params}" data-popup="yes"', "Change selected %(model)s"),
+    (
+        "change",
+        'data-href-template="{change_related_template_url}?{url_params}" data-popup="yes"',
+        "Change selected %(model)s",
+    ),
     ("add", 'data-popup="yes" href="{add_related_url}?{url_params}"', "Add another %(model)s"),
-    ("delete", 'data-href-template="{delete_related_template_url}?{url_params}" data-popup="yes"', "Delete selected %(model)s"),
+    (
+        "delete",
+        'data-href-template="{delete_related_template_url}?{url_params}" data-popup="yes"',
+        "Delete selected %(model)s",
+    ),
     ("view", 'data-href-template="{change_related_template_url}?{view_related_url_params}"', "View selected %(model)s"),
 )
 OPTION = "django/forms/widgets/select_option.html"

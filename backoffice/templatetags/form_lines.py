@@ -30,13 +30,13 @@ def written(line: Fieldline) -> SafeString:
 def _field(shown: AdminField | AdminReadonlyField, *, is_alone: bool) -> str:
     hidden, classes, errors = " hidden" if _of(shown, "is_hidden") else "", "flex-container", ""
     if not is_alone:
-        errors = "" if shown.is_readonly else shown.errors()
+        errors = "" if isinstance(shown, AdminReadonlyField) else shown.errors()
         named = f" field-{name}" if (name := _of(shown, "name")) else ""
         classes += f" fieldBox{named}{' errors' if errors else ''}{hidden}"
     if shown.is_checkbox:
         inner = f"{shown.field}{shown.label_tag()}"
         classes += " checkbox-row"
-    elif shown.is_readonly:
+    elif isinstance(shown, AdminReadonlyField):
         inner = f'{shown.label_tag()}<div class="readonly">{shown.contents()}</div>'
     else:
         inner = f"{shown.label_tag()}{shown.field}"
