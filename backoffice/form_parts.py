@@ -108,7 +108,7 @@ def _attributes(attributes: Mapping[str, Any]) -> str:
 
 
 def _escaped(value: Any) -> str:
-    """Django's `conditional_escape`, which takes twice as long for a plain text as for its lazy ones."""
+    """As Django's `conditional_escape`, which asks twice of each text whether it is a lazy one."""
     text = str(value) if isinstance(value, Promise) else value
     return text.__html__() if hasattr(text, "__html__") else escape(str(text))
 
