@@ -47,6 +47,12 @@ SAID: dict[str, Any] = {
     Event.Kind.SHELVED: gettext_lazy("put on the shelf"),
 }
 
+# What a way is told from.
+TOLD = (
+    *("kind", "at", "cause", "receipt", "due_was_at", "due_at", "undoes__kind"),
+    *(f"{person}__{field}" for person in ("by", "worker") for field in ("name", "username")),
+)
+
 # A long way is folded in the middle: what happened lately and how it began are what one looks for.
 LATEST = 15
 FIRST = 3
@@ -151,7 +157,8 @@ def _where(file: File) -> str:
 
 def events_of(file: File) -> list[Event]:
     """The latest first, with the people in them, whom `way` tells only in part; one statement."""
-    return list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+    events = Event.objects.filter(file=file).select_related("by", "worker", "undoes")
+    return list(events.only(*TOLD).order_by("-pk"))
 
 
 def way(file: File, events: list[Event], *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
