@@ -17,7 +17,7 @@ from skills.models import Worker
 MOST = 100
 LAST = 20
 
-# What a list tells of a loan itself.
+# What a list tells of a loan itself; fields are in the order of the model.
 OF_LOAN = (
     "id", "worker_id", "from_team_id", "to_team_id", "starts_at", "ends_at", "reason", "asked_by_id", "agreed_at", "started_at",
     "ended_by_id", "ended_at", "end_reason",

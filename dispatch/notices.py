@@ -23,8 +23,8 @@ OPEN = Statement(f"""
 SELECT n.id, n.team_id, n.kind, n.people, coalesce(k.name, ''), n.reason, n.until, w.name, answered.number
 FROM dispatch_notice n JOIN skills_worker w ON w.id = n.by_id LEFT JOIN skills_skill k ON k.id = n.skill_id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS number FROM dispatch_loan l
-    WHERE CASE n.kind WHEN 'ask' THEN l.to_team_id ELSE l.from_team_id END = n.team_id AND l.agreed_at >= n.at AND l.ended_at IS NULL
+    SELECT count(*) AS number FROM dispatch_loan l WHERE l.agreed_at >= n.at AND l.ended_at IS NULL
+        AND (n.kind = 'ask' AND l.to_team_id = n.team_id OR n.kind <> 'ask' AND l.from_team_id = n.team_id)
 ) answered
 WHERE n.closed_at IS NULL AND n.until > %(now)s AND answered.number < n.people ORDER BY n.at, n.id LIMIT {MOST_LISTED}
 """)
