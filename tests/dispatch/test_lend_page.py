@@ -485,4 +485,4 @@ def test_as_many_statements_for_any_number_of_teams_people_and_files(claims, hom
     with CaptureQueriesContext(connection) as many:
         client.get(address)
     assert len(many) == len(few), [each["sql"][:90] for each in many]
-    assert len(few) <= 32
+    assert len(few) <= 18
