@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from dispatch import absences, flow, moves, tables
+from dispatch import absences, moves, refusals, tables
 from dispatch.acts import act
 from dispatch.calendars import Calendar
 from dispatch.intake_rows import Wrong, read_text
@@ -28,7 +28,7 @@ T = TypeVar("T")
 YEARS = range(2000, 2200)
 
 
-class Overtaken(flow.Refused):
+class Overtaken(refusals.Refused):
     """Somebody planned an absence of one of these people while the import ran."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from dispatch import flow
+from dispatch import flow, refusals
 from dispatch.acts import act
 from dispatch.calendars import ONE_DAY, Calendar
 from dispatch.models import Absence, Event
@@ -19,19 +19,19 @@ from skills.models import Worker
 LONGEST = timedelta(days=2 * 366)
 
 
-class Overlapping(flow.Refused):
+class Overlapping(refusals.Refused):
     """Two absences of one person at one time."""
 
 
-class NotPlanned(flow.Refused):
+class NotPlanned(refusals.Refused):
     """There is no such absence any more."""
 
 
-class HasBegun(flow.Refused):
+class HasBegun(refusals.Refused):
     """Somebody is away for it already."""
 
 
-class TakesNoTime(flow.Refused):
+class TakesNoTime(refusals.Refused):
     """Nobody works between these two, or the second is not after the first."""
 
 

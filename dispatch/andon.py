@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves
+from dispatch import flow, moves, refusals
 from dispatch.acts import act
 from dispatch.models import Event, Gone, HelpCall, Queue
 from skills.models import Level, Worker
@@ -15,11 +15,11 @@ RECURS_AFTER = 3  # times
 RECURS_WITHIN = 10  # working days
 
 
-class AlreadyStuck(flow.Refused):
+class AlreadyStuck(refusals.Refused):
     """One open help call a bin."""
 
 
-class HelpCallEnded(flow.Refused):
+class HelpCallEnded(refusals.Refused):
     """Somebody ended this help call already."""
 
 
@@ -33,11 +33,11 @@ def stuck(
     """
     reason = reason.strip()
     if not reason:
-        raise flow.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
+        raise refusals.ReasonMissing(_("Say what you are stuck on, so that the right person comes."))
     _terms, held = flow.take_bin(worker)
     slot = flow.slot_of(held, position, file=file)
     if not slot.in_hand:
-        raise flow.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
+        raise refusals.NotInHand(_("%(reference)s is not in hand. Start it first.") % {"reference": slot.reference})
     if flow.stuck_file(worker) is not None:
         raise AlreadyStuck(_("You called for help on another file already. End that help call first."))
     flow.end_help([slot.file_id], cause=Gone.CALLED_AGAIN, by=by, now=now)
@@ -63,7 +63,7 @@ def end(call: HelpCall, *, cause: str, by: Worker, now: datetime) -> None:
     """The help call ends with what was behind it; the file can be started again. Raises ReasonMissing, HelpCallEnded."""
     cause = " ".join(cause.split())
     if not cause:
-        raise flow.ReasonMissing(_("Say what was behind it: causes that come back are solved for good."))
+        raise refusals.ReasonMissing(_("Say what was behind it: causes that come back are solved for good."))
     moves.take_file(call.file_id, team_id=call.team_id)
     if not HelpCall.objects.filter(pk=call.pk, ended_at=None).update(ended_at=now, ended_by=by, cause=cause[:120]):
         raise HelpCallEnded(_("This help call has ended already."))

@@ -20,7 +20,7 @@ from django.db import Error
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves
+from dispatch import moves, refusals
 from dispatch.acts import act
 from dispatch.models import Attachment, Event, File
 from skills.models import Worker
@@ -31,23 +31,23 @@ HEAD = 4096  # bytes that tell what a document is
 AT_ONCE = 500
 
 
-class NothingChosen(flow.Refused):
+class NothingChosen(refusals.Refused):
     """No document came."""
 
 
-class KindRefused(flow.Refused):
+class KindRefused(refusals.Refused):
     """Not one of the kinds that are kept here, or not what its name says."""
 
 
-class TooBig(flow.Refused):
+class TooBig(refusals.Refused):
     """Larger than a document may be, or empty."""
 
 
-class TooMany(flow.Refused):
+class TooMany(refusals.Refused):
     """More than a file may have."""
 
 
-class RemovedAlready(flow.Refused):
+class RemovedAlready(refusals.Refused):
     """Somebody removed it before."""
 
 
@@ -182,7 +182,7 @@ def sort_out(uploads: Sequence[UploadedFile], *, room: int) -> tuple[list[Upload
     for upload in uploads:
         try:
             _kind_of(upload)
-        except flow.Refused as why:
+        except refusals.Refused as why:
             refused.append(str(why))
             continue
         if len(kept) < room:

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from dispatch import flow
+from dispatch import flow, refusals
 from dispatch.acts import act
 from dispatch.models import Bin, File, FileType, Loan, Queue, ShelfPlace, Slot
 from skills.models import Team, Worker
 
 
-class IsDispatched(flow.Refused):
+class IsDispatched(refusals.Refused):
     """This team has work, or people of it are lent: it cannot be a front office."""
 
 

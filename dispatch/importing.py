@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from redis import RedisError
 
-from dispatch import flow, headings, intake, mending, tables
+from dispatch import headings, intake, mending, refusals, tables
 from dispatch.mending import Mended
 from dispatch.models import File, Import, RememberedColumns
 from dispatch.tables import Columns, Table, Unreadable
@@ -60,11 +60,11 @@ BEGIN = "UPDATE dispatch_import SET started_at = %s, stage = '', rows_done = 0 W
 TELL = "UPDATE dispatch_import SET stage = %s, rows_done = %s WHERE id = %s"
 
 
-class Moved(flow.Refused):
+class Moved(refusals.Refused):
     """The import is not any more where the page showed it."""
 
 
-class ColumnsMissing(flow.Refused):
+class ColumnsMissing(refusals.Refused):
     """Some field that every file needs is in no column, or two fields are in one."""
 
 

@@ -20,7 +20,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import directory, flow, intake_desk, moves, tables
+from dispatch import directory, flow, intake_desk, moves, refusals, tables
 from dispatch.acts import act
 from dispatch.intake_rows import OPTIONAL, REQUIRED, Desk, Record, ambiguous_customer, check, names_in
 from dispatch.models import Customer, File, FileType, Queue
@@ -33,11 +33,11 @@ NUMBERS_TRIED = 100  # several people count on in one row of numbers
 Progress = Callable[[str, int, int], None]  # what is being done, rows so far, rows in all
 
 
-class Overtaken(flow.Refused):
+class Overtaken(refusals.Refused):
     """Somebody logged one of the files, or made one of the customers, while the import ran."""
 
 
-class CustomerAmbiguous(flow.Refused):
+class CustomerAmbiguous(refusals.Refused):
     """Several customers go by this name."""
 
 

@@ -7,7 +7,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import agreements, directory, flow
+from dispatch import agreements, directory, refusals
 from dispatch.agreements import Book
 from dispatch.intake_rows import Desk, Names, no_queue
 from dispatch.models import FileType, Queue
@@ -16,7 +16,7 @@ from skills.models import Team
 MOST_NEW_TYPES = 50  # more is a mistaken column, not an office
 
 
-class TypesNotMade(flow.Refused):
+class TypesNotMade(refusals.Refused):
     """Missing file types cannot be made as asked."""
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves, pairings
+from dispatch import flow, moves, pairings, refusals
 from dispatch.acts import act
 from dispatch.models import Event
 from dispatch.orphaning import unless_confirmed
@@ -21,19 +21,19 @@ from skills.models import Competence, CoverageTarget, LevelChange, Skill, Team, 
 MOST_PEOPLE = 99  # that a target may ask for
 
 
-class LevelOvertaken(flow.Refused):
+class LevelOvertaken(refusals.Refused):
     """Somebody else changed it since it was looked at."""
 
 
-class CertificateImpossible(flow.Refused):
+class CertificateImpossible(refusals.Refused):
     """Who has no level has no certificate."""
 
 
-class NotInATeam(flow.Refused):
+class NotInATeam(refusals.Refused):
     """Levels are set by the leader of somebody's team."""
 
 
-class TargetImpossible(flow.Refused):
+class TargetImpossible(refusals.Refused):
     """A coverage target is a number of people."""
 
 

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from dispatch import flow, moves
+from dispatch import flow, moves, refusals
 from dispatch.acts import Overtaken, act
 from dispatch.models import Event, Loan, Queue, QueueMissing, Slot
 from dispatch.wake_ups import wake
@@ -26,23 +26,23 @@ NOT_THERE = gettext_noop("not in the team any more")
 MISSED = gettext_noop("its time had passed")
 
 
-class NotLendable(flow.Refused):
+class NotLendable(refusals.Refused):
     """This person cannot be lent there."""
 
 
-class LoanImpossible(flow.Refused):
+class LoanImpossible(refusals.Refused):
     """A loan ends after it starts, within a year, and says why."""
 
 
-class Overlapping(flow.Refused):
+class Overlapping(refusals.Refused):
     """Two loans of one person at one time."""
 
 
-class LoanEnded(flow.Refused):
+class LoanEnded(refusals.Refused):
     """The loan is over, or was called off."""
 
 
-class AlreadyAgreed(flow.Refused):
+class AlreadyAgreed(refusals.Refused):
     """Somebody agreed to this loan before."""
 
 

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rq.timeouts import BaseTimeoutException
 
-from dispatch import agreements, attachments, flow, letters, mailboxes, moves, rights
+from dispatch import agreements, attachments, flow, letters, mailboxes, moves, refusals, rights
 from dispatch.acts import Overtaken, act
 from dispatch.intake_rows import Wrong, read_reference
 from dispatch.letters import Letter
@@ -39,7 +39,7 @@ LONGEST_LOOK = 120  # seconds into one mailbox; the next look goes on
 logger = logging.getLogger(__name__)
 
 
-class NotOpened(flow.Refused):
+class NotOpened(refusals.Refused):
     """This mail opens no file. The message says why."""
 
 
@@ -177,7 +177,7 @@ def _keep(mail: Mail, arrived: Arrived, *, why: Exception) -> Mail:
 def _reason(error: Exception) -> str:
     """In words for who looks. What is no fault of the mail, such as a database that went away, is raised again: the mail stays
     where it is."""
-    if isinstance(error, flow.Refused):
+    if isinstance(error, refusals.Refused):
         return str(error)[:LONGEST_REASON]
     if isinstance(error, BaseTimeoutException):
         raise error
@@ -238,7 +238,7 @@ def rules_changed(mailbox_id: int, *, now: datetime) -> None:
 
 
 def _open(mail: Mail, letter: Letter, content: bytes, *, now: datetime) -> None:
-    """Within the caller's transaction. Raises flow.Refused, and what opening a file may raise."""
+    """Within the caller's transaction. Raises refusals.Refused, and what opening a file may raise."""
     plan = _plan(mail.mailbox, letter)
     by = mail.mailbox.worker
     file = plan.there

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves
+from dispatch import moves, refusals
 from dispatch.acts import act
 from dispatch.models import Event, Notice
 from dispatch.prepared import Statement
@@ -30,11 +30,11 @@ WHERE n.closed_at IS NULL AND n.until > %(now)s AND answered.number < n.people O
 """)
 
 
-class NoticeImpossible(flow.Refused):
+class NoticeImpossible(refusals.Refused):
     """A notice says why, for how many, and until when within a month."""
 
 
-class NoticeClosed(flow.Refused):
+class NoticeClosed(refusals.Refused):
     """Somebody was first, or its time is over."""
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from dispatch import flow
+from dispatch import refusals
 from dispatch.orphans import Orphans, added, orphans
 
 
-class Orphaning(flow.Refused):
+class Orphaning(refusals.Refused):
     """Files would be done by nobody before their promise; `orphans` are they."""
 
     def __init__(self, new: tuple[Orphans, ...]) -> None:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from dispatch import flow, moves
+from dispatch import flow, moves, refusals
 from dispatch.acts import Overtaken, act
 from dispatch.models import Event
 from dispatch.orphaning import unless_confirmed
@@ -18,15 +18,15 @@ from skills.models import Competence, Level, Pairing, Skill, Worker
 LONGEST = timedelta(days=366)
 
 
-class PairingImpossible(flow.Refused):
+class PairingImpossible(refusals.Refused):
     """These two cannot be paired in this skill, or not for that time."""
 
 
-class AlreadyLearning(flow.Refused):
+class AlreadyLearning(refusals.Refused):
     """A second open pairing of one learner in one skill."""
 
 
-class PairingEnded(flow.Refused):
+class PairingEnded(refusals.Refused):
     """It is over already."""
 
 

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from dispatch import directory, flow, levels, moves, tables, timetables
+from dispatch import directory, flow, levels, moves, refusals, tables, timetables
 from dispatch.acts import act
 from dispatch.intake_rows import Wrong, collapsed, no_queue, read_text
 from dispatch.models import Event, Queue, Slot, WorkCalendar
@@ -33,7 +33,7 @@ FIELDS = (*REQUIRED, *OPTIONAL)
 PRACTISED = ((1, Level.I), (20, Level.L), (100, Level.U), (500, Level.O))
 
 
-class Overtaken(flow.Refused):
+class Overtaken(refusals.Refused):
     """Somebody came in, or was changed, while the import ran."""
 
 

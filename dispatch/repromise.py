@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from dispatch import agreements, moves
 from dispatch.acts import act
-from dispatch.flow import ReasonMissing, Refused
 from dispatch.models import OPEN_STATES, UNDONE, Event, File
+from dispatch.refusals import ReasonMissing, Refused
 from skills.models import Worker
 
 FILES_AT_ONCE = 500  # so that a team's acts wait for a tenth of a second

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import flow, moves
+from dispatch import flow, moves, refusals
 from dispatch.acts import act
 from dispatch.models import Event, File, Gone, Queue, ShelfPlace, State, Turn
 from dispatch.wake_ups import wake
@@ -15,11 +15,11 @@ KEPT_FOR = timedelta(hours=1)  # how long a woken file waits for the person who 
 LONGEST = timedelta(days=366)
 
 
-class ShelfFull(flow.Refused):
+class ShelfFull(refusals.Refused):
     """This person has as many files on the shelf as the team allows."""
 
 
-class WakeImpossible(flow.Refused):
+class WakeImpossible(refusals.Refused):
     """A file wakes later than now, and within a year."""
 
 
@@ -37,7 +37,7 @@ def shelve(
     """The file waits on others; its slot is filled again. Raises ReasonMissing, WakeImpossible, ShelfFull, SlotEmpty, ..."""
     reason = reason.strip()
     if not reason:
-        raise flow.ReasonMissing(_("Say what this file waits on."))
+        raise refusals.ReasonMissing(_("Say what this file waits on."))
     if not now < wake_at <= now + LONGEST:
         raise WakeImpossible(_("Choose a day to come, within a year, on which this file wakes."))
     terms, held = flow.take_bin(worker)

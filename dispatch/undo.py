@@ -16,7 +16,20 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from dispatch import absences, attachments, directory, flow, levels, loans, moves, notices, pairings, repromise, shelf
+from dispatch import (
+    absences,
+    attachments,
+    directory,
+    flow,
+    levels,
+    loans,
+    moves,
+    notices,
+    pairings,
+    refusals,
+    repromise,
+    shelf,
+)
 from dispatch.acts import act
 from dispatch.models import UNDONE, Event, File, Gone, HelpCall, Loan, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
@@ -46,15 +59,15 @@ OF_LEARNING = (Event.Kind.LEVELLED, Event.Kind.TARGETED, Event.Kind.PAIRED, Even
 Compensation = Callable[[Event, Worker, datetime], None]
 
 
-class NotYours(flow.Refused):
+class NotYours(refusals.Refused):
     """Only who did it can undo it."""
 
 
-class TooLate(flow.Refused):
+class TooLate(refusals.Refused):
     """A minute has passed, or the work has gone on."""
 
 
-class CannotBeUndone(flow.Refused):
+class CannotBeUndone(refusals.Refused):
     """Some acts are no person's, or were undone already."""
 
 

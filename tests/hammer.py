@@ -31,7 +31,7 @@ from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
-from dispatch import andon, flow, loans, shelf, sweep, undo  # noqa: E402
+from dispatch import andon, flow, loans, refusals, shelf, sweep, undo  # noqa: E402
 from dispatch.models import Event, File, HelpCall, Loan, ShelfPlace, Slot  # noqa: E402
 from skills.models import Team, Worker  # noqa: E402
 
@@ -69,7 +69,7 @@ def _act(person: Worker, *, chance: random.Random, mischief: float) -> str:
             name = chance.choice(list(MISCHIEF))
             return name if MISCHIEF[name](person, chance) else "nothing to do"
         return "done" if _finish(person) else "nothing to do"
-    except flow.Refused as refusal:
+    except refusals.Refused as refusal:
         return type(refusal).__name__
 
 

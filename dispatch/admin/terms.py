@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import flow, rights, timetables
+from dispatch import flow, refusals, rights, timetables
 from dispatch.admin.keeping import kept_by, person
 from dispatch.admin.mail import SenderInline
 from dispatch.admin_forms import AgreementForm, AgreementFormSet, CalendarForm, NamedRows, ReasonForm
@@ -229,7 +229,7 @@ def _promise_anew(shown: admin.ModelAdmin, request: HttpRequest, files: QuerySet
         done = repromise_all(
             files.filter(team__in=teams), reason=request.POST.get("reason", ""), by=by, now=timezone.now()
         )
-    except flow.ReasonMissing as missing:
+    except refusals.ReasonMissing as missing:
         shown.message_user(request, str(missing), messages.ERROR)
         return
     anew = ngettext("%(files)d open file was promised anew.", "%(files)d open files were promised anew.", done.files)

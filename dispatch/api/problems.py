@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from dispatch import flow, intake, loans, moves, shelf
+from dispatch import intake, loans, moves, refusals, shelf
 from dispatch.acts import Overtaken
 from dispatch.outage import is_away
 
@@ -50,10 +50,10 @@ class Problem(Exception):
 
 # The facts that are about what was sent, by the field; all others are about how things stand, which is a conflict.
 FIELDS: dict[type[Exception], str] = {
-    flow.ReasonMissing: "reason",
-    flow.ChecklistOpen: "checklist",
-    flow.ReceiptImplausible: "received_at",
-    flow.ReturnImpossible: "until",
+    refusals.ReasonMissing: "reason",
+    refusals.ChecklistOpen: "checklist",
+    refusals.ReceiptImplausible: "received_at",
+    refusals.ReturnImpossible: "until",
     shelf.WakeImpossible: "wake_at",
     loans.LoanImpossible: "ends_at",
     intake.CustomerAmbiguous: "customer",
@@ -120,7 +120,7 @@ def of(fault: Exception) -> Problem:
     match fault:
         case Problem():
             return fault
-        case flow.Refused() | moves.QueueMissing():
+        case refusals.Refused() | moves.QueueMissing():
             return _refused(fault)
         case ValidationError():
             wrong = of_fields(fault.errors)

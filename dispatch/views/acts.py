@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import andon, flow, moves, rights, undo
+from dispatch import andon, moves, refusals, rights, undo
 from dispatch.models import Event, HelpCall
 from dispatch.views.board import Told, acts_of, page
 from dispatch.views.typed import number
@@ -103,12 +103,12 @@ def _answer(
     now = timezone.now()
     try:
         said = act(_person(request), now)
-    except flow.ReasonMissing as refused:
+    except refusals.ReasonMissing as refused:
         typed = request.POST.get("cause", "")
         return _page(
             request, team, Told(notice=str(refused), status=422, call_id=call.pk if call else None, cause=typed)
         )
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return _page(request, team, Told(notice=str(refused), status=409))
     event = undo.act_of(_person(request), kind=kind, file=call.file_id, at=now) if call else None
     if request.htmx:  # type: ignore[attr-defined]

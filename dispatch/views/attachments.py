@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import attachments, flow, rights
+from dispatch import attachments, refusals, rights
 from dispatch.models import Attachment, File
 from dispatch.views import file as page
 from skills.models import Worker
@@ -37,7 +37,7 @@ def attach(request: HttpRequest, reference: str) -> HttpResponseBase:
     try:
         uploads = request.FILES.getlist("documents")
         added = attachments.attach(found, uploads, by=_person(request), now=timezone.now())
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return page.page(request, reference, notice=str(refused), status=422)
     text = ngettext("%(name)s is attached.", "%(number)d documents are attached.", len(added))
     messages.success(request, text % {"name": added[0].name, "number": len(added)})
@@ -57,7 +57,7 @@ def detach(request: HttpRequest, attachment: int) -> HttpResponseBase:
         raise PermissionDenied
     try:
         attachments.detach(found, by=_person(request), now=now)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return page.page(request, reference, notice=str(refused), status=409)
     messages.success(request, _("%(name)s is removed.") % {"name": found.name})
     return page.see(reference)

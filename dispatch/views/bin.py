@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import absences, andon, flow, improving, moves, rights, shelf, undo
+from dispatch import absences, andon, flow, improving, moves, refusals, rights, shelf, undo
 from dispatch.bins import MyBin, my_bin
 from dispatch.boards import bin_marks
 from dispatch.hands import ruled_by
@@ -28,7 +28,7 @@ from dispatch.views import drafts
 from dispatch.views.typed import LeaveForm, ShelveForm, errors_of, file_shown, number, wall_time_of
 from skills.models import Worker
 
-SOMETHING_MISSING = (flow.ReasonMissing, flow.ChecklistOpen, shelf.WakeImpossible)
+SOMETHING_MISSING = (refusals.ReasonMissing, refusals.ChecklistOpen, shelf.WakeImpossible)
 WRITTEN = ("reference", "reason", "cause", "note")  # what a person would not like to write again
 FILE_IS_STILL_THERE = (
     andon.AlreadyStuck,
@@ -185,7 +185,7 @@ def take_back(request: HttpRequest, place: int) -> HttpResponse:
     def act(worker: Worker, now: datetime) -> str:
         mine = ShelfPlace.objects.filter(pk=place, worker=worker).select_related("file").first()
         if mine is None:
-            raise flow.SlotEmpty(_("This file is not on your shelf any more. Nothing was changed."))
+            raise refusals.SlotEmpty(_("This file is not on your shelf any more. Nothing was changed."))
         shelf.rouse(mine, by=worker, now=now)
         mine.file.refresh_from_db(fields=["kept_for"])
         if mine.file.kept_for_id == worker.pk:
@@ -279,7 +279,7 @@ def _answer(
         return _page(request, notice=str(refused), typed=typed, status=422)
     except FILE_IS_STILL_THERE as refused:
         return _page(request, notice=str(refused), typed=typed, status=409)
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return _page(request, notice=str(refused), wrote=(typed.reason or typed.note) if typed else "", status=409)
     _person(request).refresh_from_db(fields=["is_present", "away_until"])
     said = said % {"reference": request.POST.get("reference", "")}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from dispatch import attachments, flow, repromise, rights, undo
+from dispatch import attachments, flow, refusals, repromise, rights, undo
 from dispatch.models import Event, File, State
 from dispatch.stories import Story, story
 from dispatch.views.typed import number
@@ -42,7 +42,7 @@ def _repromise(file: File, reason: str, by: Worker, now: datetime) -> File:
     return file
 
 
-class AsPromised(flow.Refused):
+class AsPromised(refusals.Refused):
     """Promised anew, it would be promised the same."""
 
 
@@ -75,9 +75,9 @@ def file(request: HttpRequest, reference: str) -> HttpResponse:
     typed = {"act": request.POST["act"], "reason": request.POST.get("reason", "")}
     try:
         after = act(found, typed["reason"], _person(request), timezone.now())
-    except flow.ReasonMissing as refused:
+    except refusals.ReasonMissing as refused:
         return page(request, reference, notice=str(refused), typed=typed, status=422)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return page(request, reference, notice=str(refused), typed=typed, status=409)
     messages.success(request, _SAID[typed["act"]]() % {"reference": after.reference})
     return see(after.reference)
@@ -98,7 +98,7 @@ def _undo(request: HttpRequest, found: File) -> HttpResponse:
         raise Http404
     try:
         undo.undo(event, by=_person(request), now=timezone.now())
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return page(request, found.reference, notice=str(refused), status=409)
     is_taken_back = event.kind == Event.Kind.LOGGED
     messages.success(request, undo.taken_back(found.reference) if is_taken_back else _("Undone."))

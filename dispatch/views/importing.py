@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import flow, importing, rights
+from dispatch import importing, refusals, rights
 from dispatch.intake_rows import FIELDS, REQUIRED
 from dispatch.models import FileType, Import, Queue
 from dispatch.tables import Unreadable
@@ -83,7 +83,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     except importing.ColumnsMissing as refused:
         upload.team = _team(request.POST.get("team", ""))
         return _page(request, upload, refused=str(refused), typed=_columns(request, upload), status=422)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return _page(request, _visible(request, pk), refused=str(refused), status=409)
     if request.htmx:  # type: ignore[attr-defined]
         return _page(request, _visible(request, pk), is_answer=True)

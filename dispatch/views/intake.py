@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import directory, flow, outlook, rights, undo
+from dispatch import directory, outlook, refusals, rights, undo
 from dispatch import intake as desk
 from dispatch.forms import IntakeForm
 from dispatch.intake_rows import collapsed
@@ -47,10 +47,10 @@ def intake(request: HttpRequest) -> HttpResponse:
         return _page(request, form, status=422)
     try:
         file, is_new = desk.log_file(**form.content, by=_person(request), now=now)
-    except flow.ExpediteLimitReached as refused:
+    except refusals.ExpediteLimitReached as refused:
         form.add_error("expedite_reason", str(refused))
         return _page(request, form, status=409)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         form.add_error("reference", str(refused))
         return _page(request, form, status=409)
     return _logged(request, form, file, is_new=is_new)
@@ -84,7 +84,7 @@ def undo_act(request: HttpRequest) -> HttpResponse:
     try:
         event = number(request.POST.get("event", ""))
         told, status = undo.undo_by_number(event, by=_person(request), now=timezone.now()), 200
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         told, status = str(refused), 409
     if request.htmx:  # type: ignore[attr-defined]
         latest = outlook.of_today(outlook.last_logged(_person(request)), by=_person(request), now=timezone.now())

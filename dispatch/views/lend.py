@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import flow, lending, loans, moves, notices, rights, undo
+from dispatch import lending, loans, moves, notices, refusals, rights, undo
 from dispatch.desks import Window
 from dispatch.lending import Places
 from dispatch.loan_lists import loan_lists
@@ -135,7 +135,7 @@ def _lend(request: HttpRequest, asked: Asked, workers: list[Worker], *, of: Plac
             by=person,
             now=now,
         )
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return page(request, asked, of=of, now=now, told=Told(notice=str(refused), status=409))
     names = ", ".join(worker.get_short_name() for worker in workers)
     agreed = sum(loan.agreed_at is not None for loan in made)

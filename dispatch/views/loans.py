@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from dispatch import flow, lending, moves, notices, rights, undo
+from dispatch import lending, moves, notices, refusals, rights, undo
 from dispatch import loans as book
 from dispatch.models import Event, Loan, Notice
 from dispatch.views.lend import Told, answer, fresh, page, person_of
@@ -128,7 +128,7 @@ def _acted(
     shown = _host_of(request)
     try:
         said = act(person, now)
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         of = lending.places()
         return page(request, fresh(shown, of, now=now), of=of, now=now, told=Told(notice=str(refused), status=409))
     events = undo.acts_on_loans(person, kinds=kinds, number=1, at=now) if kinds else ()

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from dispatch import absences, flow, moves, rights, undo
+from dispatch import absences, flow, moves, refusals, rights, undo
 from dispatch.boards import bin_of
 from dispatch.models import Event, Queue
 from dispatch.views.typed import AbsenceForm, AwayForm, errors_of, number, wall_time_of
@@ -159,7 +159,7 @@ def _answer(
     now = timezone.now()
     try:
         said = act(_person(request), now)
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return _shown(request, worker, notice=str(refused), typed=typed, status=409)
     event = undo.act_of(_person(request), kind=kind, file=None, at=now) if kind else None
     messages.success(request, said, extra_tags=str(event or ""))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import flow, moves, rights, scanning, undo
+from dispatch import flow, moves, refusals, rights, scanning, undo
 from dispatch.models import Event, File, Slot
 from dispatch.scanning import Ready
 from dispatch.views.typed import number
@@ -66,9 +66,9 @@ def _act(request: HttpRequest, person: Worker, found: File) -> HttpResponse:
         else:
             said, kind, then = _("%(reference)s is in hand."), Event.Kind.STARTED, request.path
             flow.start(person, position, file=found.pk, by=person, now=now)
-    except flow.ChecklistOpen as refused:
+    except refusals.ChecklistOpen as refused:
         return _refused(request, found, str(refused), status=422)
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return _refused(request, found, str(refused), status=409)
     event = undo.act_of(person, kind=kind, file=found.pk, at=now)
     messages.success(request, said % {"reference": found.reference}, extra_tags=str(event or ""))

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dispatch import flow, levels, matrix_tables, rights, sheets, tables
+from dispatch import levels, matrix_tables, refusals, rights, sheets, tables
 from dispatch.levels import Certificate, Wanted
 from dispatch.matrix import Matrix, end_of, matrix, zone_of
 from dispatch.matrix_tables import Brought
@@ -115,7 +115,7 @@ def _save(request: HttpRequest, team: Team) -> HttpResponse:
     except Orphaning as orphaning:
         told = Told(str(orphaning), changes=tuple(changes), orphans=orphaning.orphans, status=409)
         return _page(request, team, told)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return _page(request, team, Told(str(refused), status=409))
     said = ngettext("%(number)d level was changed.", "%(number)d levels were changed.", len(events))
     messages.success(request, said % {"number": len(events)}, extra_tags=str(events[-1].pk) if events else "")

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from dispatch import flow, levels, rights, undo
+from dispatch import levels, refusals, rights, undo
 from dispatch.levels import Certificate, Wanted
 from dispatch.matrix import end_of, matrix, zone_of
 from dispatch.models import Event
@@ -144,7 +144,7 @@ def one(request: HttpRequest, team: str, username: str, skill: str) -> HttpRespo
         return _one(request, found, worker, of_skill, told)
     except levels.CertificateImpossible as refused:
         return _one(request, found, worker, of_skill, replace(typed, notice=str(refused), status=422))
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return _one(request, found, worker, of_skill, Told(str(refused), status=409))
     said = _("%(name)s, %(skill)s: %(level)s.") % {
         "name": worker.get_short_name(),
@@ -194,7 +194,7 @@ def undo_act(request: HttpRequest, team: str) -> HttpResponse:
             undo.undo_levels(together, by=reader, now=timezone.now())
             return _undone_together(request, found, len(together))
         said = undo.undo_by_number(event_id, by=reader, now=timezone.now())
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         if request.htmx:  # type: ignore[attr-defined]
             return render(request, "dispatch/_level_refused.html", {"notice": str(refused)}, status=409)
         messages.error(request, str(refused))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from dispatch import flow, pairings, rights, training, undo
+from dispatch import pairings, refusals, rights, training, undo
 from dispatch.matrix import end_of, zone_of
 from dispatch.models import Event
 from dispatch.orphaning import Orphaning
@@ -87,7 +87,7 @@ def plan(request: HttpRequest, team: str) -> HttpResponse:
         )
     except pairings.AlreadyLearning as refused:
         return _page(request, found, notice=str(refused), status=409)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return _page(request, found, notice=str(refused), status=422)
     said = _("%(learner)s learns %(skill)s with %(teacher)s.") % {
         "learner": made.learner.get_short_name(),
@@ -111,7 +111,7 @@ def end(request: HttpRequest, team: str, pairing: int) -> HttpResponse:
         pairings.end(mine, is_confirmed="confirmed" in request.POST, by=reader, now=now)
     except Orphaning as orphaning:
         return _page(request, found, notice=str(orphaning), orphans=orphaning.orphans, ending=mine, status=409)
-    except flow.Refused as refused:
+    except refusals.Refused as refused:
         return _page(request, found, notice=str(refused), status=409)
     said = _("%(learner)s learns %(skill)s no longer.") % {
         "learner": mine.learner.get_short_name(),

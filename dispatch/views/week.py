@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dispatch import absence_tables, absences, flow, moves, rights, roster, tables, undo
+from dispatch import absence_tables, absences, moves, refusals, rights, roster, tables, undo
 from dispatch.models import Event, Queue
 from dispatch.views.typed import LONGEST_NOTE, errors_of, number, validate_year
 from skills.models import Team, Worker
@@ -197,7 +197,7 @@ def _answer(
         said = act(_person(request), now)
     except absences.TakesNoTime as refused:
         return _shown(request, team, told=Told(status=422, typed=typed or {}, errors={"until_day": str(refused)}))
-    except (flow.Refused, moves.QueueMissing) as refused:
+    except (refusals.Refused, moves.QueueMissing) as refused:
         return _shown(request, team, told=Told(notice=str(refused), status=409, typed=typed or {}))
     event = undo.act_of(_person(request), kind=kind, file=None, at=now) if kind else None
     messages.success(request, said, extra_tags=str(event or ""))
@@ -228,7 +228,7 @@ def import_table(request: HttpRequest, team: str) -> HttpResponse:
     try:
         content = _content(request)
         outcome = _imported(request, content, dry_run="plan" not in request.POST)
-    except (tables.Unreadable, flow.Refused) as error:
+    except (tables.Unreadable, refusals.Refused) as error:
         return _table(request, found, error=str(error), status=422)
     if outcome.is_written:
         said = ngettext("%(new)d absence is planned.", "%(new)d absences are planned.", outcome.new)

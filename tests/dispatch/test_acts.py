@@ -96,9 +96,9 @@ def test_it_is_not_tried_for_ever_nor_for_any_other_fault(quick: None) -> None:
     @act
     def refused() -> None:
         refusals.append(1)
-        raise flow.SlotEmpty
+        raise refusals.SlotEmpty
 
-    with pytest.raises(flow.SlotEmpty):
+    with pytest.raises(refusals.SlotEmpty):
         refused()
     assert refusals == [1]
 

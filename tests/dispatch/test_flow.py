@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import flow
+from dispatch import flow, refusals
 from dispatch.models import Event, File, PassBack, Queue, Slot, State
 from dispatch.refill import refill
 from skills.models import Competence, Worker
@@ -47,7 +47,7 @@ def test_r3_order_is_expedites_then_promise_then_receipt(team):
 def test_r3_expedites_are_bounded_per_team(team):
     claim = office.file_type("Claim", team)
     office.log(claim, 3, expedite_reason="asked for")
-    with pytest.raises(flow.ExpediteLimitReached, match="3 expedites"):
+    with pytest.raises(refusals.ExpediteLimitReached, match="3 expedites"):
         office.log(claim, expedite_reason="one too many")
     assert File.objects.count() == 3
 
@@ -141,12 +141,12 @@ def test_r8_done_frees_and_refills_at_once(team):
 def test_r10_the_oldest_is_next_and_one_is_in_hand(team):
     office.log(office.file_type("Claim", team), 3)
     ada = office.worker("Ada", team)
-    with pytest.raises(flow.NotNext):
+    with pytest.raises(refusals.NotNext):
         flow.start(ada, 2, by=ada, now=NOW)
-    with pytest.raises(flow.NotInHand):
+    with pytest.raises(refusals.NotInHand):
         flow.mark_done(ada, 1, by=ada, now=NOW)
     flow.start(ada, 1, by=ada, now=NOW)
-    with pytest.raises(flow.AnotherInHand):
+    with pytest.raises(refusals.AnotherInHand):
         flow.start(ada, 2, by=ada, now=NOW)
     flow.start(ada, 1, by=ada, now=NOW)  # a second click
     assert Event.objects.filter(kind="started").count() == 1
@@ -160,7 +160,7 @@ def test_r11_done_asks_for_the_checklist(team):
     ada = office.worker("Ada", team)
     flow.start(ada, 1, by=ada, now=NOW)
     account, amount = claim.checklist.values_list("pk", flat=True)
-    with pytest.raises(flow.ChecklistOpen, match="Amount agrees"):
+    with pytest.raises(refusals.ChecklistOpen, match="Amount agrees"):
         flow.mark_done(ada, 1, confirmed=[account], by=ada, now=NOW)
     flow.mark_done(ada, 1, confirmed=[account, amount], right_first_time=False, by=ada, now=NOW)
     assert File.objects.get().right_first_time is False
@@ -185,7 +185,7 @@ def test_r14_passed_back_keeps_its_place_and_never_comes_back_to_the_same_person
 def test_r14_needs_a_reason(team):
     office.log(office.file_type("Claim", team))
     ada = office.worker("Ada", team)
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         flow.pass_back(ada, 1, reason="  ", by=ada, now=NOW)
 
 
@@ -228,7 +228,7 @@ def test_a_slot_that_holds_another_file_than_the_page_showed_is_left_alone(team)
     shown, following = office.log(office.file_type("Claim", team), 4)[::3]
     ada = office.worker("Ada", team)
     flow.pass_back(ada, 1, reason="not mine", file=shown.pk, by=ada, now=NOW)
-    with pytest.raises(flow.SlotChanged):
+    with pytest.raises(refusals.SlotChanged):
         flow.pass_back(ada, 1, reason="not mine", file=shown.pk, by=ada, now=NOW)
     assert office.in_bin(ada)[0] == following.reference
 
@@ -239,7 +239,7 @@ def test_the_same_reference_and_content_again_is_the_same_file(team):
     first, is_new = flow.log(**terms)
     again, is_new_again = flow.log(**terms)
     assert (first, is_new, is_new_again) == (again, True, False)
-    with pytest.raises(flow.ReferenceTaken, match="CL-1"):
+    with pytest.raises(refusals.ReferenceTaken, match="CL-1"):
         flow.log(**terms, title="Something else")
     assert Event.objects.count() == 1
 

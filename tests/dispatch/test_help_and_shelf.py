@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from dispatch import absences, andon, flow, shelf, undo
+from dispatch import absences, andon, flow, refusals, shelf, undo
 from dispatch.models import Absence, Event, File, FileType, Gone, HelpCall, Queue, ShelfPlace, State
 from dispatch.refill import refill
 from skills.models import Worker
@@ -39,9 +39,9 @@ def test_r12_stuck_keeps_the_file_in_its_slot_and_lets_the_next_one_start(ada):
     before = office.in_bin(ada)
     andon.stuck(ada, 1, reason="counterparty data missing", by=ada, now=NOW)
     assert office.in_bin(ada) == before
-    with pytest.raises(flow.StillStuck):
+    with pytest.raises(refusals.StillStuck):
         flow.start(ada, 1, by=ada, now=NOW)
-    with pytest.raises(flow.NotNext):
+    with pytest.raises(refusals.NotNext):
         flow.start(ada, 3, by=ada, now=NOW)
     flow.start(ada, 2, by=ada, now=NOW)
     with pytest.raises(andon.AlreadyStuck):
@@ -49,9 +49,9 @@ def test_r12_stuck_keeps_the_file_in_its_slot_and_lets_the_next_one_start(ada):
 
 
 def test_r12_help_is_called_for_what_is_in_hand_and_for_a_reason(ada):
-    with pytest.raises(flow.NotInHand):
+    with pytest.raises(refusals.NotInHand):
         andon.stuck(ada, 2, reason="no idea", by=ada, now=NOW)
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         andon.stuck(ada, 1, reason=" ", by=ada, now=NOW)
 
 
@@ -72,7 +72,7 @@ def test_r12_a_help_call_is_answered_once_and_ends_with_a_cause(ada, team):
     call = andon.stuck(ada, 1, reason="?", by=ada, now=NOW)
     andon.answer(call, by=lea, now=LATER)
     andon.answer(call, by=max_, now=LATER)
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         andon.end(call, cause="", by=ada, now=LATER)
     andon.end(call, cause="form  unclear", by=ada, now=LATER)
     call.refresh_from_db()
@@ -156,7 +156,7 @@ def test_r13_the_shelf_frees_the_slot_and_is_bounded(ada):
 
 
 def test_r13_a_shelved_file_has_a_reason_and_a_day(ada):
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         shelf.shelve(ada, 1, reason="", wake_at=TOMORROW, by=ada, now=NOW)
     for wake_at in (NOW, NOW + timedelta(days=400)):
         with pytest.raises(shelf.WakeImpossible):
@@ -293,7 +293,7 @@ def test_r16_in_the_last_minutes_only_what_fits_comes(team, claim):
 
 def test_r17_rework_is_a_new_file_with_its_own_promise(ada, claim):
     file = held(ada, 1)
-    with pytest.raises(flow.NotDone):
+    with pytest.raises(refusals.NotDone):
         flow.rework(file, reason="wrong amount", by=ada, now=NOW)
     flow.mark_done(ada, 1, by=ada, now=NOW)
     again = flow.rework(file, reason="wrong amount", by=ada, now=TOMORROW)
@@ -322,12 +322,12 @@ def test_r17_a_rework_finds_a_reference_of_its_own(team, claim):
 def test_r3_a_waiting_file_is_expedited_with_a_reason_and_within_the_limit(ada, team, claim):
     waiting = list(File.objects.filter(state=State.WAITING).order_by("-received_at"))
     Queue.objects.filter(team=team).update(expedite_limit=1)
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         flow.expedite(waiting[0], reason="", by=ada, now=NOW)
-    with pytest.raises(flow.NotWaiting):
+    with pytest.raises(refusals.NotWaiting):
         flow.expedite(held(ada, 1), reason="court", by=ada, now=NOW)
     flow.expedite(waiting[0], reason="court", by=ada, now=NOW)
-    with pytest.raises(flow.ExpediteLimitReached):
+    with pytest.raises(refusals.ExpediteLimitReached):
         flow.expedite(waiting[1], reason="court", by=ada, now=NOW)
     flow.mark_done(ada, 1, by=ada, now=NOW)
     assert office.in_bin(ada)[0] == waiting[0].reference
@@ -338,12 +338,12 @@ def test_withdrawn_from_wherever_it_is(ada, where):
     if where == State.SHELVED:
         shelf.shelve(ada, 1, reason="broker", wake_at=TOMORROW, by=ada, now=NOW)
     file = File.objects.filter(state=where).first()
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         flow.withdraw(file, reason=" ", by=ada, now=NOW)
     flow.withdraw(file, reason="customer cancelled", by=ada, now=NOW)
     assert File.objects.get(pk=file.pk).state == State.WITHDRAWN
     assert all(office.in_bin(ada)) or not File.objects.filter(state=State.WAITING).exists()
-    with pytest.raises(flow.AlreadyEnded):
+    with pytest.raises(refusals.AlreadyEnded):
         flow.withdraw(file, reason="again", by=ada, now=NOW)
     assert Event.objects.filter(kind="withdrawn").count() == 1
     assert Worker.objects.filter(shelf__file=file).count() == 0

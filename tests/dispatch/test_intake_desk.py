@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import directory, flow, intake, ledger, outlook, undo
+from dispatch import directory, flow, intake, ledger, outlook, refusals, undo
 from dispatch.models import Customer, Event, File, State
 from dispatch.refill import refill
 from skills.models import Role, Team, Worker
@@ -273,7 +273,7 @@ def test_the_same_again_after_taking_back_is_a_new_file_once(team, amir):
     live, is_new = flow.log(**told)
     assert is_new
     assert flow.log(**told) == (live, False)
-    with pytest.raises(flow.ReferenceTaken):
+    with pytest.raises(refusals.ReferenceTaken):
         flow.log(**told, title="other")
     assert set(File.objects.values_list("reference", flat=True)) == {
         "CL-1", "CL-1~taken-back-1", "CL-1~taken-back-2",
@@ -283,7 +283,7 @@ def test_the_same_again_after_taking_back_is_a_new_file_once(team, amir):
 def test_only_what_was_taken_back_is_free_again(team, amir):
     file, _new = flow.log(reference="CL-1", file_type=team.file_types.get(), by=amir, now=NOW)
     flow.withdraw(file, reason="Sent to somebody else", by=amir, now=NOW)
-    with pytest.raises(flow.ReferenceTaken):
+    with pytest.raises(refusals.ReferenceTaken):
         flow.log(reference="CL-1", file_type=team.file_types.get(), title="other", by=amir, now=NOW)
 
 

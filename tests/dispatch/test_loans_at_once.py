@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.db import connections
 
-from dispatch import flow, ledger, loans
+from dispatch import flow, ledger, loans, refusals
 from dispatch.models import Event, Loan
 from skills.models import Role, Worker
 from tests import office
@@ -22,7 +22,7 @@ def at_once(*acts):
         start.wait()
         try:
             outcomes[number] = act()
-        except flow.Refused as fact:
+        except refusals.Refused as fact:
             outcomes[number] = type(fact)
         finally:
             connections.close_all()

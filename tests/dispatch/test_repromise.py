@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispatch import boards, flow, rights, timetables, undo
+from dispatch import boards, flow, refusals, rights, timetables, undo
 from dispatch.models import Agreement, Event, File, Queue
 from dispatch.repromise import NotOpen, Outcome, repromise, repromise_all
 from dispatch.timetables import Timetable
@@ -75,7 +75,7 @@ def test_what_is_done_keeps_its_promise(claim, lea, team):
 
 
 def test_it_needs_a_reason(claim, lea):
-    with pytest.raises(flow.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         repromise(office.log(claim), reason="  ", by=lea, now=NOW)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from dispatch import andon, flow, shelf, undo
+from dispatch import andon, flow, refusals, shelf, undo
 from dispatch.models import Event, File, HelpCall, Queue, ShelfPlace, Slot, State
 from skills.models import Competence
 from tests import office
@@ -121,7 +121,7 @@ def test_r3_undo_does_not_pass_the_limit_of_expedites(ada, team, claim):
     assert held(ada, 1) == urgent
     flow.withdraw(urgent, reason="settled", by=ada, now=SOON)
     office.log(claim, now=SOON, expedite_reason="another")
-    with pytest.raises(flow.ExpediteLimitReached):
+    with pytest.raises(refusals.ExpediteLimitReached):
         undo_last("withdrawn", ada)
     assert File.objects.get(pk=urgent.pk).state == State.WITHDRAWN
 
@@ -166,7 +166,7 @@ def test_r12_undo_opens_the_help_call_again_that_the_act_ended(ada):
     undo_last("withdrawn", ada)
     call.refresh_from_db()
     assert (call.ended_at, held(ada, 1)) == (None, file)
-    with pytest.raises(flow.StillStuck):
+    with pytest.raises(refusals.StillStuck):
         flow.start(ada, 1, by=ada, now=SOON)
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from dispatch import absences, andon, flow, ledger, loans, repromise, shelf, undo
+from dispatch import absences, andon, flow, ledger, loans, refusals, repromise, shelf, undo
 from dispatch.models import (
     Absence,
     Event,
@@ -221,7 +221,7 @@ class Office(RuleBasedStateMachine):
         before = all_there_is()
         try:
             verb(*arguments, **named, now=self.now)
-        except flow.Refused:
+        except refusals.Refused:
             assert all_there_is() == before
             return False
         self.is_checked = False

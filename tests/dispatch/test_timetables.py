@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from dispatch import agreements, flow, timetables
+from dispatch import agreements, flow, refusals, timetables
 from dispatch.hours import (
     Unreadable,
     read_cut_offs,
@@ -165,7 +165,7 @@ def test_the_database_refuses_an_agreement_that_its_kind_cannot_keep(team, terms
 @pytest.mark.parametrize("year", [1, 1970, 1999])
 def test_a_receipt_before_2000_is_refused(team, year):
     claim = office.file_type("Claim", team)
-    with pytest.raises(flow.ReceiptImplausible, match=f"{year} is too long ago"):
+    with pytest.raises(refusals.ReceiptImplausible, match=f"{year} is too long ago"):
         office.log(claim, received_at=datetime(year, 6, 1, tzinfo=UTC))
     assert not File.objects.exists()
 

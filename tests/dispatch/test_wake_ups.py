@@ -6,7 +6,7 @@ from django.conf import settings
 from redis import RedisError
 from rq.worker import SimpleWorker
 
-from dispatch import flow, sweep
+from dispatch import flow, refusals, sweep
 from dispatch.models import File, Slot
 from tests import office
 from tests.office import NOW
@@ -60,6 +60,6 @@ def test_a_dead_redis_turns_no_saved_work_into_an_error(team, monkeypatch):
 def test_an_act_that_is_undone_wakes_nobody(team):
     [file] = office.log(team.file_types.get())
     work_off()
-    with pytest.raises(flow.ReferenceTaken):
+    with pytest.raises(refusals.ReferenceTaken):
         flow.log(reference=file.reference, file_type=file.file_type, title="other", by=None, now=NOW)
     assert len(django_rq.get_queue("default")) == 0

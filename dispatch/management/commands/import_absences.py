@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dispatch import absence_tables, flow, tables
+from dispatch import absence_tables, refusals, tables
 from dispatch.management import reporting
 
 
@@ -35,7 +35,7 @@ What is over already is left out."""
                 outcome = absence_tables.import_absences(
                     tables.read(source, wanted=wanted), dry_run=dry_run, named=dict(named), by=None, now=timezone.now()
                 )
-        except (OSError, tables.Unreadable, flow.Refused) as error:
+        except (OSError, tables.Unreadable, refusals.Refused) as error:
             raise CommandError(f"{path}: {error}") from error
         reporting.show(outcome.problems, notices=outcome.notices, to=self.stderr, errors=errors)
         self.stdout.write(_summary(outcome))

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dispatch import flow, intake, intake_rows, tables
+from dispatch import intake, intake_rows, refusals, tables
 from dispatch.management import reporting
 
 
@@ -47,7 +47,7 @@ File types and customers go by name or address. Unknown customers are made; unkn
                     now=timezone.now(),
                     progress=bar,
                 )
-        except (OSError, tables.Unreadable, flow.Refused) as error:
+        except (OSError, tables.Unreadable, refusals.Refused) as error:
             raise CommandError(f"{path}: {error}") from error
         reporting.show(outcome.problems, notices=outcome.notices, to=self.stderr, errors=errors)
         if any(problem.column == "file_type" for problem in outcome.problems):

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dispatch import flow, people, tables
+from dispatch import people, refusals, tables
 from dispatch.management import reporting
 
 
@@ -50,7 +50,7 @@ What the table does not say stays as it is. Passwords are given in the administr
                     named=dict(named),
                     now=timezone.now(),
                 )
-        except (OSError, tables.Unreadable, flow.Refused) as error:
+        except (OSError, tables.Unreadable, refusals.Refused) as error:
             raise CommandError(f"{path}: {error}") from error
         reporting.show(outcome.problems, notices=outcome.notices, to=self.stderr, errors=errors)
         self.stdout.write(_summary(outcome))
