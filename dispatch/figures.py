@@ -16,11 +16,11 @@ from dispatch.rights import LEAST_PEOPLE
 
 # Since midnight of each team, by the key of the tallies.
 TODAY = Statement("""
-SELECT day.team_id, coalesce(sum(count) FILTER (WHERE kind = 'done'), 0)::int,
-    coalesce(sum(count) FILTER (WHERE kind = 'empty'), 0)::bigint, coalesce(sum(count) FILTER (WHERE kind = 'late'), 0)::int
-FROM unnest(%(teams)s::bigint[], %(since)s::timestamptz[]) AS day(team_id, since) LEFT JOIN dispatch_tally t
-    ON t.team_id = day.team_id AND t.kind IN ('done', 'empty', 'late') AND t.quarter_at >= day.since
-GROUP BY day.team_id
+SELECT day.team_id, today.* FROM unnest(%(teams)s::bigint[], %(since)s::timestamptz[]) AS day(team_id, since) CROSS JOIN LATERAL (
+    SELECT coalesce(sum(count) FILTER (WHERE kind = 'done'), 0)::int,
+        coalesce(sum(count) FILTER (WHERE kind = 'empty'), 0)::bigint, coalesce(sum(count) FILTER (WHERE kind = 'late'), 0)::int
+    FROM dispatch_tally t WHERE t.team_id = day.team_id AND t.kind IN ('done', 'empty', 'late') AND t.quarter_at >= day.since
+) today
 """)
 CALLS = "SELECT team_id, count(*) FROM dispatch_helpcall WHERE ended_at IS NULL GROUP BY team_id"
 
