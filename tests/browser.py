@@ -1,7 +1,7 @@
 """Finds the browser for tests, and with `python -m tests.browser --install` gets one.
 
-Best is Chromium's headless shell: the same engine without the windows, profiles and extensions of a browser, which is what opening a
-page otherwise takes most time for. A whole browser does as well, three times as slowly.
+Best is Chromium's headless shell: the same engine without the windows, profiles and extensions of a browser, which take most of the
+time that opening a page takes. A whole browser does as well, three times as slowly.
 """
 
 import os
