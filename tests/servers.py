@@ -105,7 +105,7 @@ class Run:
 
     @contextmanager
     def at_hand(self) -> Iterator[None]:
-        """Inside, the ORM and the wake-ups of this very process work in this office; passwords and sessions are such as it reads."""
+        """Inside, the ORM and the wake-ups of this very process work in this office; passwords and sessions are as it has them."""
         with patch.dict(os.environ, self.environment):
             database, valkey = embedded.database_url(), embedded.redis_url()
         ours = connections["default"]

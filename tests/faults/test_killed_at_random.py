@@ -146,7 +146,7 @@ def test_whatever_is_killed_whenever_nothing_is_lost_doubled_or_stuck(at_hand: R
     people, assistants = signed_in(at_hand, team), [Person(at_hand.address, name) for name in ("amir", "bela")]
     claim = team.file_types.get()
 
-    day = Day(choose=choice(chance), pause=0.1)  # else they take the processor from whoever has to come back
+    day = Day(choose=choice(chance), pause=0.03)  # else they take the processor from whoever has to come back
     killer = Killer(at_hand, day, chance)
     with working(day, people):
         with bringing(day, assistants, claim.slug, chance):

@@ -27,18 +27,32 @@ FIND = """async ([only, seen]) => {
   document.getAnimations().forEach((each) => each.finish());
   const fresh = new Map();
   if (seen) {
-    const known = new Set(seen);
+    const known = new Set(seen), layers = new Map();
+    const short = (text) => {
+      let [one, other] = [5381, 52711];
+      for (let at = 0; at < text.length; at++) {
+        one = Math.imul(one, 33) ^ text.charCodeAt(at);
+        other = Math.imul(other, 31) + text.charCodeAt(at) | 0;
+      }
+      return `${(one >>> 0).toString(36)}.${(other >>> 0).toString(36)}`;
+    };
     const behind = (each) => {
-      const {backgroundColor, backgroundImage, opacity, filter, mixBlendMode} = getComputedStyle(each);
-      const own = [backgroundColor, backgroundImage, opacity, filter, mixBlendMode].join();
-      return own + (each.parentElement ? behind(each.parentElement) : "");
+      if (!each) return "";
+      if (!layers.has(each)) {
+        const {backgroundColor, backgroundImage, opacity, filter, mixBlendMode} = getComputedStyle(each);
+        const own = [backgroundColor, backgroundImage, opacity, filter, mixBlendMode].join();
+        layers.set(each, short(own + behind(each.parentElement)));
+      }
+      return layers.get(each);
     };
     for (const each of document.body.querySelectorAll("*")) {
       const words = [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-      if (!each.checkVisibility() || !(words || each.matches("input, select, textarea"))) continue;
+      const {width, height, right, bottom} = each.getBoundingClientRect();
+      const shown = each.checkVisibility() && width > 1 && height > 1 && right > 0 && bottom > 0 && !each.matches(":disabled");
+      if (!shown || !(words || each.matches("input, select, textarea"))) continue;
       const own = getComputedStyle(each), around = getComputedStyle(each.parentElement);
-      const combination = [each.localName, own.color, own.fontSize, own.fontWeight, own.textDecoration, own.textShadow,
-        own.borderBottom, around.color, around.fontWeight, behind(each)].join("; ");
+      const combination = short([each.localName, own.color, own.fontSize, own.fontWeight, own.textDecoration, own.textShadow,
+        own.borderBottom, around.color, around.fontWeight, behind(each)].join());
       if (!known.has(combination)) fresh.set(each, combination);
     }
     if (!fresh.size) return [[], []];
@@ -169,8 +183,8 @@ def test_no_page_denies_anything_to_anybody(demo: Run, sights: list[Sight], visi
 
 
 def violations(page: Page, only: dict[str, Any] | None = None, seen: set[str] | None = None) -> list[str]:
-    """What axe-core finds; with `seen` only of colours that are not in it, to which it adds. In the administration, whose templates are
-    Django's, best practices are Django's, too."""
+    """What axe-core finds; with `seen` only of colours that are not in it, to which it adds. Best practices in the administration,
+    whose templates are Django's, are Django's, too."""
     is_djangos = "/admin/" in page.url
     combinations, broken = page.evaluate(FIND, [only or {}, None if seen is None else list(seen)])
     if seen is not None:
