@@ -13,6 +13,7 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.utils import timezone
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
 
@@ -32,8 +33,10 @@ async def application(scope: live.Message, receive: live.Receive, send: live.Sen
         await _stream(scope, receive, send)
     elif scope["type"] == "lifespan":
         _end_streams_on_signals()
-        await _know_the_office()
+        is_ending = threading.Event()
+        await _know_the_office(is_ending)
         await pages(scope, receive, send)
+        is_ending.set()
         live.hub.stop()
         live.hub.close()
     else:
@@ -62,21 +65,29 @@ async def _stream(scope: live.Message, receive: live.Receive, send: live.Send) -
         requests.note(scope["method"], f"{requests.STREAM}{kind}", status, since=began)
 
 
-async def _know_the_office() -> None:
-    """Nobody waits for being the first who looks at the office board: what no process has told of the teams yet is asked before the
-    first request is taken. From then on the schedule keeps it up."""
-    asking = threading.Thread(target=_ask_about_the_office, name="know-the-office", daemon=True)
+async def _know_the_office(is_ending: threading.Event) -> None:
+    """Nobody waits for being the first who looks at the office board: before the first request is taken, this process asks about
+    the teams of which no other has told, and until its end about those that move or grow old."""
+    is_known = threading.Event()
+    asking = threading.Thread(
+        target=keep_knowing_the_office, args=(is_known, is_ending), name="the-office", daemon=True
+    )
     asking.start()
-    await asyncio.to_thread(asking.join, KNOWN_WITHIN)
+    await asyncio.to_thread(is_known.wait, KNOWN_WITHIN)
 
 
-def _ask_about_the_office() -> None:
-    try:
-        office.keep_up()
-    except DatabaseError as error:
-        logger.warning("The office is not known yet, whoever looks first waits for it: %s", type(error).__name__)
-    finally:
-        connection.close()
+def keep_knowing_the_office(is_known: threading.Event, is_ending: threading.Event) -> None:
+    while not is_ending.is_set():
+        try:
+            office.keep_up(now=timezone.now())
+        except DatabaseError as error:
+            logger.warning("The office cannot be asked about: %s", type(error).__name__)
+        except Exception:
+            logger.exception("The office cannot be asked about")
+        finally:
+            connection.close()
+        is_known.set()
+        is_ending.wait(office.KEPT_UP_EVERY.total_seconds())
 
 
 def _end_streams_on_signals() -> None:

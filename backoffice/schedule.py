@@ -2,7 +2,7 @@
 
 from rq import cron
 
-from dispatch import deliveries, ledger, mail, office, orphan_time, sweep
+from dispatch import deliveries, ledger, mail, orphan_time, sweep
 
 SWEEP_SECONDS = 10
 MAIL_SECONDS = 60
@@ -10,8 +10,6 @@ WEBHOOKS_SECONDS = 2  # less than a job of it looks for what happens, so that on
 
 # Nothing waits for a sweep: acts refill at once. It heals what a lost wake-up left.
 cron.register(sweep.sweep, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
-# So that who looks at the office board first finds it known. (In the queue of quick jobs: the other one may be busy for long.)
-cron.register(office.keep_up, "default", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
 cron.register(orphan_time.count, "default", interval=60, job_timeout=60, result_ttl=0, failure_ttl=60 * 60)
 cron.register(
     deliveries.deliver,

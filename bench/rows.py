@@ -99,15 +99,15 @@ def _zone_at_noon(now: datetime) -> str:
 
 
 class Look(Enum):
-    """What is known before a look; in the words of a line."""
+    """What is known before a look; in the words of a line. Only a web process that takes no requests yet knows nothing."""
 
     AGAIN = ""  # this process looked before
-    FIRST = ", first look of a process"
-    ALONE = ", nothing known to any process"
+    FIRST = ", what Redis knows"
+    ALONE = ", nothing known, as before the first request"
 
 
 def keep_up() -> None:
-    """As the schedule does every few seconds."""
+    """As web processes do every few seconds."""
     board.keep_up(now=timezone.now())
 
 

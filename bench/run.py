@@ -325,7 +325,8 @@ class Bench:
         return [line("600 empty slots of 200 people filled", "s", seconds, at_most=2)]
 
     def _office(self) -> list[Line]:
-        """One team moves between two looks, as when people work while somebody watches; the first look of a process, and of all."""
+        """One team moves between two looks, as when people work while somebody watches; where only Redis knows the others; and what
+        a web process asks before it takes its first request, where Redis knows nothing either."""
         found: dict[tuple[str, rows.Look], list[Round]] = {}
         for name, teams in ((places.FEW_TEAMS, FEW), (places.MANY_TEAMS, MANY)):
             _say(f"An office of {teams} teams")

@@ -1,13 +1,15 @@
 """Forms of the administration for what promises are made of: work calendars and agreements, written as people write them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import holidays
 from django import forms
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
+from django.forms.models import ModelChoiceIterator
 from django.utils.dates import WEEKDAYS
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from holidays.registry import COUNTRIES
@@ -59,7 +61,36 @@ def _name(choice: tuple[str, str]) -> str:
     return choice[1]
 
 
-class NamedRows(forms.BaseInlineFormSet):
+class _ReadOnce(ModelChoiceIterator):
+    """However many selects show them, and not at all if none does."""
+
+    @cached_property
+    def _found(self) -> list[Any]:
+        return list(super().__iter__())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._found)
+
+
+class Rows(forms.BaseInlineFormSet):
+    """All rows choose from the same, which is read once; and the empty one is made once, though a page asks for it four times."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._choices: dict[str, _ReadOnce] = {}
+        super().__init__(*args, **kwargs)
+
+    @cached_property
+    def empty_form(self) -> Any:
+        return super().empty_form
+
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        for name, field in form.fields.items():
+            if isinstance(field, forms.ModelChoiceField):
+                field.widget.choices = self._choices.setdefault(name, _ReadOnce(field))
+
+
+class NamedRows(Rows):
     """Rows of a table, where the heading of its column is all that names a field: whoever listens hears the name with it."""
 
     def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
@@ -164,14 +195,14 @@ class AgreementForm(forms.ModelForm):
     cut_offs = WrittenField(
         read=lambda text: hours.read_cut_offs(text) if text else None,
         write=hours.write_cut_offs,
-        label=_("cut-off"),
+        label=_("Cut-off"),
         help_text=_(
             "12:00 for every weekday; or seven from Monday, - for none: 12:00, 12:00, 12:00, 12:00, 11:00, -, -"
         ),
     )
 
     otherwise_by = forms.TimeField(
-        label=_("otherwise next working day by"),
+        label=_("Otherwise next working day by"),
         required=False,
         widget=forms.TimeInput(format="%H:%M", attrs={"size": 8}),
         help_text=_("For what came too late for the same day."),
@@ -192,7 +223,7 @@ class AgreementForm(forms.ModelForm):
                 self.add_error(field, needed[field])
 
 
-class AgreementFormSet(forms.BaseInlineFormSet):
+class AgreementFormSet(Rows):
     def clean(self) -> None:
         """Django compares rows with each other only where nothing is empty, and the general agreement has no customer."""
         super().clean()

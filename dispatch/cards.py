@@ -200,7 +200,7 @@ def _lent(worker: _Found, *, until: datetime, team_id: int, calendar: Calendar, 
     """ "on loan from Payments until 16:00" where they work, "lent to Claims until 16:00" elsewhere."""
     until = until.astimezone(ZoneInfo(calendar.zone))
     is_today = until.date() == calendar.local_day(now)
-    told = {"time": f"{until:%H:%M}" if is_today else date_format(until, "j M, H:i")}
+    told = {"time": f"{until:%H:%M}" if is_today else date_format(until, _("j M, H:i"))}
     if worker.works_in_id == team_id:
         return _("on loan from %(team)s until %(time)s") % {**told, "team": worker.home}
     return _("lent to %(team)s until %(time)s") % {**told, "team": worker.host}

@@ -1,4 +1,4 @@
-"""Teams at work as `effect` sees them: what waits by promise and skill, who is there and for how long; eleven statements for all.
+"""Teams at work as `effect` sees them: what waits by promise and skill, who is there and for how long; eight statements for all.
 
 Counts come out of the tallies. What needs a skill is counted file by file, a hundred of each type at most, so that it costs the
 same at any length of the queue; and promises are looked at four weeks ahead at most.
@@ -6,20 +6,19 @@ same at any length of the queue; and promises are looked at four weeks ahead at 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import ceil
 
-from django.db.models import F, Q
-
-from dispatch import moves, tallies
+from dispatch import tallies
 from dispatch.calendars import Calendar
 from dispatch.effect import ANYBODY, Desk, Due, Hand, Lending, Need, Spans
-from dispatch.models import Absence, FileType, Loan, Queue
+from dispatch.models import Queue
+from dispatch.prepared import Statement
 from dispatch.rates import Rate, rates
 from dispatch.refill import IN_ORDER
-from skills.models import Competence, Role, Team, Worker
+from skills.models import Team
 
 COUNTED = 100
 STEPS = 96  # a day of quarters
@@ -28,32 +27,67 @@ AHEAD = timedelta(days=28)
 HOUR = timedelta(hours=1)
 
 # What is overdue is one step; the further one looks, the longer are the others.
-STEP = "greatest(date_bin(%(step)s, {}, 'epoch'), %(now)s - interval '1 hour')"
+STEP = "greatest(date_bin(%(step)s::interval, {}, 'epoch'), %(now)s::timestamptz - interval '1 hour')"
 
-DUES = f"""
+DUES = Statement(f"""
 SELECT t.team_id, {STEP.format("t.quarter_at")}, sum(t.count)
 FROM unnest(%(teams)s::bigint[], %(untils)s::timestamptz[]) AS a(team_id, until)
 JOIN dispatch_tally t ON t.team_id = a.team_id AND t.kind = 'waiting' AND t.quarter_at <= a.until AND t.count > 0 GROUP BY 1, 2
-"""
+""")
 
-DUES_BY_NEED = f"""
+DUES_BY_NEED = Statement(f"""
 SELECT t.team_id, t.skill_id, t.least_level, {STEP.format("f.due_at")}, count(*)
 FROM unnest(%(teams)s::bigint[], %(untils)s::timestamptz[]) AS a(team_id, until)
 JOIN dispatch_filetype t ON t.team_id = a.team_id AND NOT t.is_open CROSS JOIN LATERAL (
     SELECT f.due_at FROM (VALUES (0), (1), (2)) AS of(turn) CROSS JOIN LATERAL (
         SELECT f.due_at FROM dispatch_file f
         WHERE f.file_type_id = t.id AND f.state = 'waiting' AND f.turn = of.turn AND f.due_at <= a.until
-        ORDER BY {IN_ORDER} LIMIT %(most)s
-    ) f LIMIT %(most)s
+        ORDER BY {IN_ORDER} LIMIT {COUNTED}
+    ) f LIMIT {COUNTED}
 ) f GROUP BY 1, 2, 3, 4
-"""
+""")
 
 # What lies in slots, file by file (OFFSET 0), as on the boards.
-HELD = f"""
+HELD = Statement(f"""
 SELECT s.bin_id, f.team_id, CASE WHEN NOT t.is_open THEN t.skill_id END, t.least_level, {STEP.format("f.due_at")}
 FROM dispatch_slot s CROSS JOIN LATERAL (SELECT * FROM dispatch_file WHERE id = s.file_id OFFSET 0) f
-JOIN dispatch_filetype t ON t.id = f.file_type_id WHERE s.bin_id = ANY(%(people)s)
-"""
+JOIN dispatch_filetype t ON t.id = f.file_type_id WHERE s.bin_id = ANY(%(people)s::bigint[])
+""")
+
+NEEDS = Statement(
+    "SELECT team_id, is_open, skill_id, least_level FROM dispatch_filetype WHERE team_id = ANY(%(teams)s::bigint[])"
+)
+
+# Of these teams: at home, at work, or to come by a loan. What there is of each person comes as columns.
+PEOPLE = Statement("""
+WITH loan AS (
+    SELECT worker_id, to_team_id, starts_at, ends_at FROM dispatch_loan WHERE agreed_at IS NOT NULL AND ended_at IS NULL
+), who AS MATERIALIZED (
+    SELECT w.id, w.team_id, w.works_in_id, CASE WHEN w.is_present THEN %(now)s::timestamptz ELSE w.away_until END AS here_from
+    FROM skills_worker w JOIN dispatch_bin b ON b.worker_id = w.id
+    WHERE w.is_active AND 'worker' = ANY(w.roles) AND w.id IN (
+        SELECT id FROM skills_worker WHERE team_id = ANY(%(teams)s::bigint[])
+        UNION SELECT id FROM skills_worker WHERE works_in_id = ANY(%(teams)s)
+        UNION SELECT worker_id FROM loan WHERE to_team_id = ANY(%(teams)s)
+        UNION SELECT unnest(%(candidates)s::bigint[])
+    )
+), held AS (
+    SELECT c.worker_id, array_agg(c.skill_id) AS skills, array_agg(c.level) AS levels
+    FROM who JOIN skills_competence c ON c.worker_id = who.id
+    WHERE c.certified_until IS NULL OR c.certified_until > %(now)s GROUP BY 1
+), away AS (
+    SELECT a.worker_id, array_agg(a.starts_at ORDER BY a.starts_at) AS sinces, array_agg(a.ends_at ORDER BY a.starts_at) AS untils
+    FROM who JOIN dispatch_absence a ON a.worker_id = who.id
+    WHERE NOT a.has_begun AND a.starts_at < %(until)s::timestamptz AND a.ends_at > %(now)s GROUP BY 1
+), lent AS (
+    SELECT worker_id, array_agg(to_team_id ORDER BY starts_at) AS hosts, array_agg(starts_at ORDER BY starts_at) AS sinces,
+        array_agg(ends_at ORDER BY starts_at) AS untils
+    FROM who JOIN loan ON loan.worker_id = who.id WHERE loan.starts_at < %(until)s GROUP BY 1
+)
+SELECT who.*, skills, levels, away.sinces, away.untils, hosts, lent.sinces, lent.untils
+FROM who LEFT JOIN held ON held.worker_id = who.id LEFT JOIN away ON away.worker_id = who.id
+LEFT JOIN lent ON lent.worker_id = who.id
+""")
 
 
 @dataclass(frozen=True)
@@ -61,7 +95,9 @@ class Present:
     """A person as far as time is concerned. `here_from` is when they are there, None when nobody knows; `lent` are the loans that
     are agreed, (host, from, until)."""
 
-    worker: Worker
+    pk: int
+    home: int
+    works_in: int
     here_from: datetime | None
     away: tuple[tuple[datetime, datetime], ...]
     lent: tuple[tuple[int, datetime, datetime], ...]
@@ -130,7 +166,7 @@ class Desks:
         """One person's part in a loan over the window. What they hold they finish first, at the rate of their home; a front office
         gets them at once."""
         person = self.people[worker_id]
-        home = self.rooms[person.worker.team_id or 0]
+        home = self.rooms[person.home]
         leaves_at = self.window.starts_at if host.is_front_office else self._leaves_at(person, home)
         gone = [(leaves_at, self.window.ends_at)]
         at_home = _without(self._times(person, home.team.pk, until=home.until), gone)
@@ -149,19 +185,15 @@ class Desks:
 
     def _hand(self, person: Present, room: Room) -> Hand:
         times = self._times(person, room.team.pk, until=room.until)
-        return Hand(
-            person.worker.pk,
-            self._can(person, room),
-            self._spans(room, times),
-            is_there=self.is_there(person.worker.pk, room.team.pk),
-        )
+        is_there = self.is_there(person.pk, room.team.pk)
+        return Hand(person.pk, self._can(person, room), self._spans(room, times), is_there=is_there)
 
     def _times(self, person: Present, team_id: int, *, until: datetime) -> list[tuple[datetime, datetime]]:
         """When they work in that team, from now on."""
         if person.here_from is None or person.here_from >= until:
             return []
         here = _without([(max(person.here_from, self.now), until)], person.away)
-        if team_id == person.worker.team_id:
+        if team_id == person.home:
             return _without(here, [(since, till) for _host, since, till in person.lent])
         return _within(here, [(since, till) for host, since, till in person.lent if host == team_id])
 
@@ -192,14 +224,11 @@ def read(queues: Collection[Queue], *, window: Window, candidates: Collection[in
     people = _people(list(untils), candidates, until=max([window.ends_at, *untils.values()]), now=now)
     furthest = max(untils.values(), default=now)
     step = QUARTER * max(1, ceil((furthest - now) / QUARTER / STEPS))
-    asked = {"teams": list(untils), "untils": list(untils.values()), "most": COUNTED, "step": step, "now": now}
-    held = moves.rows(HELD, {**asked, "people": list(people)})
-    dues = _dues(asked, held, untils)
+    held = HELD.rows(people=[each.pk for each in people], step=step, now=now)
+    dues = _dues(held, untils, step=step, now=now)
     needs: defaultdict[int, set[Need]] = defaultdict(set)
-    for team, is_open, skill, level in FileType.objects.filter(team__in=untils).values_list(
-        "team", "is_open", "skill", "least_level"
-    ):
-        needs[team].add(ANYBODY if is_open else Need(skill or 0, level))
+    for team, is_open, skill, level in NEEDS.rows(teams=list(untils)):
+        needs[team].add(ANYBODY if is_open else Need(skill, level))
     rate_of, waiting = rates(queues, now=now), tallies.waiting(queues)
     holds = Counter(bin_id for bin_id, *_file in held)
     rooms = {
@@ -214,62 +243,47 @@ def read(queues: Collection[Queue], *, window: Window, candidates: Collection[in
         )
         for queue in queues
     }
-    return Desks(now, window, rooms, {pk: _present(pk, people[pk], holds[pk], now=now) for pk in people})
+    return Desks(now, window, rooms, {each.pk: replace(each, held=holds[each.pk]) for each in people})
 
 
-@dataclass
-class _Told:
-    """What was read of one person."""
-
-    worker: Worker
-    levels: dict[int, int]
-    away: list[tuple[datetime, datetime]]
-    lent: list[tuple[int, datetime, datetime]]
-
-
-def _people(teams: list[int], candidates: Collection[int], *, until: datetime, now: datetime) -> dict[int, _Told]:
-    """Of these teams: at home, at work, or to come by a loan."""
-    to_come = Loan.objects.filter(to_team__in=teams, agreed_at__isnull=False, ended_at=None).values("worker")
-    of_teams = Q(team__in=teams) | Q(works_in__in=teams) | Q(pk__in=to_come) | Q(pk__in=list(candidates))
-    workers = Worker.objects.filter(of_teams, is_active=True, roles__contains=[Role.WORKER], bin__isnull=False)
-    read = workers.only("team_id", "works_in_id", "is_present", "away_until")
-    found = {worker.pk: _Told(worker, {}, [], []) for worker in read}
-    valid = Q(certified_until=None) | Q(certified_until__gt=now)
-    for worker, skill, level in Competence.objects.filter(valid, worker__in=found).values_list(
-        "worker", "skill", "level"
-    ):
-        found[worker].levels[skill] = level
-    absences = Absence.objects.filter(worker__in=found, has_begun=False, starts_at__lt=until, ends_at__gt=now)
-    for worker, since, till in absences.values_list("worker", "starts_at", "ends_at"):
-        found[worker].away.append((since, till))
-    loans = Loan.objects.filter(worker__in=found, agreed_at__isnull=False, ended_at=None, starts_at__lt=until)
-    for worker, host, since, till in loans.annotate(host=F("to_team")).values_list(
-        "worker", "host", "starts_at", "ends_at"
-    ):
-        found[worker].lent.append((host, since, till))
-    return found
-
-
-def _present(pk: int, told: _Told, held: int, *, now: datetime) -> Present:
-    here_from = now if told.worker.is_present else told.worker.away_until
-    return Present(told.worker, here_from, tuple(told.away), tuple(told.lent), told.levels, held)
+def _people(teams: list[int], candidates: Collection[int], *, until: datetime, now: datetime) -> list[Present]:
+    """As far as they are known without what lies in their slots."""
+    asked = {"teams": teams, "candidates": list(candidates), "until": until, "now": now}
+    return [
+        Present(
+            pk,
+            home,
+            works_in,
+            here_from,
+            away=tuple(zip(since or (), till or (), strict=True)),
+            lent=tuple(zip(hosts or (), lent_from or (), lent_till or (), strict=True)),
+            levels=dict(zip(skills or (), levels or (), strict=True)),
+            held=0,
+        )
+        for pk, home, works_in, here_from, skills, levels, since, till, hosts, lent_from, lent_till in PEOPLE.rows(
+            **asked
+        )
+    ]
 
 
 def _is_of(person: Present, team_id: int) -> bool:
-    return team_id in (person.worker.team_id, person.worker.works_in_id) or any(
-        host == team_id for host, *_ in person.lent
-    )
+    return team_id in (person.home, person.works_in) or any(host == team_id for host, *_ in person.lent)
 
 
 def _dues(
-    asked: Mapping[str, object], held: list[tuple[int, int, int | None, int, datetime]], untils: Mapping[int, datetime]
+    held: list[tuple[int, int, int | None, int, datetime]],
+    untils: Mapping[int, datetime],
+    *,
+    step: timedelta,
+    now: datetime,
 ) -> defaultdict[int, tuple[tuple[datetime, int, Mapping[Need, int]], ...]]:
     """By team, what is promised up to its horizon: waiting or in a slot."""
     files: Counter[tuple[int, datetime]] = Counter()
     by_need: defaultdict[tuple[int, datetime], Counter[Need]] = defaultdict(Counter)
-    for team, at, number in moves.rows(DUES, asked):
+    asked = {"teams": list(untils), "untils": list(untils.values()), "step": step, "now": now}
+    for team, at, number in DUES.rows(**asked):
         files[team, at] += int(number)
-    for team, skill, level, at, number in moves.rows(DUES_BY_NEED, asked):
+    for team, skill, level, at, number in DUES_BY_NEED.rows(**asked):
         by_need[team, at][Need(skill, level)] += number
     for _bin, team, skill, level, at in held:
         if team in untils and at <= untils[team]:

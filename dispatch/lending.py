@@ -5,43 +5,42 @@ Everybody who could be lent is put in order by what they can do; the sixty who c
 their home would lose.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
-
-from dispatch import desks, moves
+from dispatch import desks
 from dispatch.calendars import Calendar
 from dispatch.candidates import Candidate, Lately, Pair, Want, can_do, pair, rank
 from dispatch.desks import COUNTED, Desks, Window
 from dispatch.effect import Change, Effect, Need, cost, effect
-from dispatch.models import Loan, Queue
+from dispatch.lendable import Lendable, lendable
+from dispatch.models import Queue
+from dispatch.prepared import Statement
 from dispatch.refill import IN_ORDER
-from skills.models import Competence, Level, Role, Skill, Team, Worker
+from skills.models import Level, Skill, Team
 
 LOOKED_AT = 60
-LATELY = timedelta(days=30)
-A_SLIP = timedelta(minutes=2)  # a loan this short was undone
 SOON = timedelta(minutes=30)  # before the end of work, when nobody is lent for the rest of the day any more
 
-WAITS = f"""
+WAITS = Statement(f"""
 SELECT coalesce(CASE WHEN NOT t.is_open THEN t.skill_id END, 0), CASE WHEN t.is_open THEN 0 ELSE t.least_level END,
-    coalesce(sum(f.number), 0), coalesce(bool_or(f.number > %(most)s), FALSE)
+    coalesce(sum(f.number), 0), coalesce(bool_or(f.number > {COUNTED}), FALSE)
 FROM dispatch_filetype t CROSS JOIN LATERAL (
     SELECT count(*) AS number FROM (
-        SELECT FROM dispatch_file f WHERE f.file_type_id = t.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT %(most)s + 1
+        SELECT FROM dispatch_file f WHERE f.file_type_id = t.id AND f.state = 'waiting' ORDER BY {IN_ORDER} LIMIT {COUNTED} + 1
     ) bounded
 ) f WHERE t.team_id = %(team)s GROUP BY 1, 2 ORDER BY 1, 2
-"""
+""")
 
 
 @dataclass(frozen=True)
 class Places:
-    """All teams, with the calendar of each that has one. `usual` is that of most of them: a front office has none of its own."""
+    """All teams, with the calendar of each that has one. `usual` is that of most of them: a front office has none of its own.
+    `skills` are all there are, by name: one statement when they are first asked for."""
 
     teams: Mapping[int, Team]
     queues: Mapping[int, Queue]
@@ -51,6 +50,14 @@ class Places:
     def _calendars(self) -> dict[int, Calendar]:
         """Asked for with each line of the page."""
         return {pk: queue.calendar.hours() for pk, queue in self.queues.items()}
+
+    @cached_property
+    def skills(self) -> tuple[Skill, ...]:
+        return tuple(Skill.objects.all())
+
+    @cached_property
+    def skill_names(self) -> dict[int, str]:
+        return {skill.pk: skill.name for skill in self.skills}
 
     def calendar(self, team_id: int) -> Calendar | None:
         return self._calendars.get(team_id, self.usual)
@@ -169,10 +176,10 @@ def offer(
     now: datetime,
 ) -> Offer:
     """Whom to lend to this team over this window. `homes` are the teams they may come from and `own` those for which who asks may
-    agree, None for all: of others' people they read what these can do alone, and nothing below. Twenty statements at most."""
-    waits = moves.rows(WAITS, {"team": host.pk, "most": COUNTED})
+    agree, None for all: of others' people they read what these can do alone, and nothing below. Eleven statements at most."""
+    waits = WAITS.rows(team=host.pk)
     skills = {skill for skill, *_ in waits if skill}
-    pool = _pool(host, of=of, homes=homes, own=own, skills=skills, window=window, now=now)
+    pool = lendable(host, homes=homes, own=own, skills=skills, zone_of=of.zone, window=window, now=now)
     wanted = [Want(Need(skill, level), int(files), 0) for skill, level, files, _is_more in waits]
     first = rank(list(pool.people.values()), wanted)[:LOOKED_AT]
     going = [pk for name in chosen if (pk := pool.named.get(name))]
@@ -182,7 +189,7 @@ def offer(
     able = _able_there(read, host)
     wants = [replace(want, able=able.get(want.need, 0)) for want in wanted]
     ranked = rank([_looked_at(each, read, host) for each in first], wants)
-    names = dict(Skill.objects.values_list("pk", "name"))
+    names = of.skill_names
     zone = ZoneInfo(of.zone(host.pk))
     lines = {
         each.worker: _line(each, pool, wants, names, of=of, own=own, window=window, zone=zone, now=now)
@@ -217,87 +224,19 @@ def changes(
     is, and then nothing is read."""
     if not chosen:
         return ()
-    pool = _pool(host, of=of, homes=homes, own=own, skills=(), window=window, now=now)
+    pool = lendable(host, homes=homes, own=own, skills=(), zone_of=of.zone, window=window, now=now)
     going = [pk for name in chosen if (pk := pool.named.get(name))]
     if not going:
         return ()
     asked = {host.pk, *(pool.people[pk].home for pk in going)} & set(of.queues)
     read = desks.read([of.queues[pk] for pk in sorted(asked)], window=window, now=now)
-    names = dict(Skill.objects.values_list("pk", "name"))
-    return tuple(_changes(_effect(read, host, going), host, of, names, least=_least(pool, going, own)))
+    found, least = _effect(read, host, going), _least(pool, going, own)
+    return tuple(_changes(found, host, of, of.skill_names, least=least))
 
 
-# Who there is
-
-
-@dataclass(frozen=True)
-class _Pool:
-    people: Mapping[int, Candidate]
-    named: Mapping[str, int]
-    away_until: Mapping[int, datetime | None]
-    lent_to: Mapping[int, int]
-    leaders: frozenset[int]
-
-    @cached_property
-    def usernames(self) -> dict[int, str]:
-        return {pk: name for name, pk in self.named.items()}
-
-
-def _pool(
-    host: Team,
-    *,
-    of: Places,
-    homes: Collection[int] | None,
-    own: Collection[int] | None,
-    skills: Collection[int],
-    window: Window,
-    now: datetime,
-) -> _Pool:
-    """Everybody who could be lent there; five statements."""
-    workers = Worker.objects.filter(
-        is_active=True, roles__contains=[Role.WORKER], bin__isnull=False, team__in=of.queues
-    ).exclude(Q(team=host) | Q(works_in=host))
-    if homes is not None:
-        workers = workers.filter(team__in=homes)
-    levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    valid = Competence.objects.filter(Q(certified_until=None) | Q(certified_until__gt=now), skill__in=skills)
-    told = Q() if own is None else Q(worker__team__in=own) | Q(level__gte=Level.U)
-    for worker, skill, level in valid.filter(told).values_list("worker", "skill", "level"):
-        levels[worker][skill] = level
-    days = _days_lent(of, now=now)
-    people, named, away_until = {}, {}, {}
-    rows = workers.values_list("pk", "username", "name", "team", "is_present", "away_until")
-    for pk, username, name, home, is_present, until in rows:
-        named[username] = pk
-        is_there = is_present or (until is not None and until <= window.starts_at)
-        people[pk] = Candidate(pk, name, home, levels[pk], is_there, days[pk])
-        away_until[pk] = None if is_present else until
-    busy = Loan.objects.filter(
-        agreed_at__isnull=False, ended_at=None, starts_at__lt=window.ends_at, ends_at__gt=window.starts_at
-    )
-    leaders = frozenset(Team.leaders.through.objects.values_list("worker", flat=True))
-    return _Pool(people, named, away_until, dict(busy.values_list("worker", "to_team")), leaders)
-
-
-def _least(pool: _Pool, going: Sequence[int], own: Collection[int] | None) -> Level:
+def _least(pool: Lendable, going: Sequence[int], own: Collection[int] | None) -> Level:
     """From which level on who asks is told what these people can do: of others' people what they can do alone."""
     return Level.I if all(own is None or pool.people[pk].home in own for pk in going) else Level.U
-
-
-def _days_lent(of: Places, *, now: datetime) -> Counter[int]:
-    """By person, on how many of the last thirty days of their home."""
-    since = now - LATELY
-    lent = Loan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), started_at__isnull=False)
-    days: set[tuple[int, date]] = set()
-    for worker, home, started_at, ended_at in lent.values_list("worker", "from_team", "started_at", "ended_at"):
-        if started_at and ended_at and ended_at - started_at < A_SLIP:
-            continue
-        zone = ZoneInfo(of.zone(home))
-        first, last = (
-            at.astimezone(zone).date() for at in (max(started_at or since, since), min(ended_at or now, now))
-        )
-        days.update((worker, first + timedelta(days)) for days in range((last - first).days + 1))
-    return Counter(worker for worker, _day in days)
 
 
 def _looked_at(candidate: Candidate, read: Desks, host: Team) -> Candidate:
@@ -320,7 +259,7 @@ def _able_there(read: Desks, host: Team) -> dict[Need, int]:
 
 def _line(
     candidate: Candidate,
-    pool: _Pool,
+    pool: Lendable,
     wants: Sequence[Want],
     names: Mapping[int, str],
     *,

@@ -1,4 +1,4 @@
-"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, fourteen statements at most,
+"""The skills matrix of a team: people by skills, and how well each skill is covered. Plain values, seven statements at most,
 whatever the number of people and skills.
 
 Everybody who works here reads what anybody can do alone or teach, and how well the team is covered. What somebody cannot do alone
@@ -11,15 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
-from dispatch import attendance, rights
-from dispatch.models import FileType, Queue
+from dispatch import attendance, matrix_rows, rights
+from dispatch.calendars import Calendar
+from dispatch.matrix_rows import Held, Needed
+from dispatch.models import Queue
 from dispatch.reminders import WARNED
-from skills.models import Competence, CoverageTarget, Level, LevelChange, Pairing, Role, Skill, Team, Worker, short_name
+from skills.models import Level, Skill, Team, Worker, short_name
 
 ALONE = Level.U  # from which on somebody counts as able
 LATEST = 12  # changes that the page lists
@@ -115,9 +116,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Matrix:
-    """`now` is in the zone of the team; `changes` are the latest that this reader may know of, the newest first."""
+    """`now` is in the zone of the team; a front office has no calendar; `changes` are the latest that this reader may know of, the
+    newest first."""
 
     team: Team
+    calendar: Calendar | None
     now: datetime
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -188,66 +191,32 @@ def matrix(
     prefetch_related_objects([reader], "leads")  # the rules below ask for them again and again
     queues = _queues(team)
     now = now.astimezone(_zone(queues))
-    people = list(_people(team))
-    held = _held(people, skill)
-    types = list(_types(team, skill))
-    targets = dict(_of_skill(CoverageTarget.objects.filter(team=team), skill).values_list("skill", "people"))
+    people, held = matrix_rows.people(team, skill)
     told = {person.pk: rights.may_see_gaps(reader, person) for person in people}
     shown = [person for person in people if worker is None or person.pk == worker.pk]
-    marks = _marks(people, held, told=told, reader=reader, beside=_beside(team, skill, now=now), now=now)
-    skills = _skills({each.skill_id or 0 for each in types}, {key[1] for key in marks} | {*targets}, also=skill)
+    marks = _marks(people, held, told=told, reader=reader, beside=matrix_rows.beside(team, skill, now=now), now=now)
+    needed = matrix_rows.needed(team, {key[1] for key in marks}, skill)
     able = _able(held, here=attendance.today(queues, now=now).get(team.pk, set()), now=now)
     names = Counter(person.get_short_name() for person in people)
     changed = people if changes_of_all else shown
     return Matrix(
         team=team,
+        calendar=queues[0].calendar.hours() if queues else None,
         now=now,
-        columns=tuple(_column(each, types, able[each.pk], target=targets.get(each.pk)) for each in skills),
-        rows=tuple(_row(person, team, skills, marks, names=names, told=told, reader=reader) for person in shown),
+        columns=tuple(_column(each, able[each.skill.pk]) for each in needed),
+        rows=tuple(
+            _row(person, team, [each.skill for each in needed], marks, names=names, told=told, reader=reader)
+            for person in shown
+        ),
         changes=_changes([each for each in changed if told[each.pk]], None if changes_of_all else skill, now=now),
         may_set=rights.may_set_levels(reader, team),
         may_see_training=rights.may_see_training(reader, team),
     )
 
 
-def _people(team: Team) -> QuerySet[Worker]:
-    """Whose home it is, and who is lent to it."""
-    at_work = Worker.objects.filter(Q(team=team) | Q(works_in=team), is_active=True, roles__contains=[Role.WORKER])
-    return at_work.select_related("team", "works_in").order_by("name", "pk")
-
-
-def _of_skill(rows: QuerySet, skill: Skill | None) -> QuerySet:
-    return rows.filter(skill=skill) if skill else rows
-
-
-class _Held(NamedTuple):
-    worker_id: int
-    skill_id: int
-    level: int
-    certified_until: datetime | None
-    practised_on: date | None
-
-
-def _held(people: Iterable[Worker], skill: Skill | None) -> list[_Held]:
-    rows = _of_skill(Competence.objects.filter(worker__in=people), skill)
-    return list(map(_Held._make, rows.values_list(*_Held._fields)))
-
-
-def _types(team: Team, skill: Skill | None) -> QuerySet[FileType]:
-    needing = FileType.objects.filter(team=team, is_open=False, skill__isnull=False)
-    return _of_skill(needing, skill).order_by("name")
-
-
-def _beside(team: Team, skill: Skill | None, *, now: datetime) -> dict[tuple[int, int], str]:
-    """By learner and skill the teacher, of the pairings that are on."""
-    on = Pairing.objects.filter(team=team, ended_at=None, starts_at__lte=now, ends_at__gt=now)
-    rows = _of_skill(on, skill).values_list("learner", "skill", "teacher__name")
-    return {(learner, skill_id): short_name(teacher) for learner, skill_id, teacher in rows}
-
-
 def _marks(
     people: Sequence[Worker],
-    held: Iterable[_Held],
+    held: Iterable[Held],
     *,
     told: Mapping[int, bool],
     reader: Worker,
@@ -276,14 +245,6 @@ def _marks(
     return found
 
 
-def _skills(needed: set[int], others: set[int], *, also: Skill | None) -> list[Skill]:
-    """What the team's file types need, by name; then what else its people hold, as far as this reader may know, or it wants."""
-    if also:
-        return [also]
-    found = Skill.objects.in_bulk(needed | others)
-    return sorted(found.values(), key=lambda skill: (skill.pk not in needed, skill.name, skill.pk))
-
-
 @dataclass
 class _Able:
     people: int = 0
@@ -291,7 +252,7 @@ class _Able:
     teachers: int = 0
 
 
-def _able(held: Iterable[_Held], *, here: Collection[int], now: datetime) -> defaultdict[int, _Able]:
+def _able(held: Iterable[Held], *, here: Collection[int], now: datetime) -> defaultdict[int, _Able]:
     """By skill, those who can do it alone, whoever reads it."""
     found: defaultdict[int, _Able] = defaultdict(_Able)
     for each in held:
@@ -303,15 +264,14 @@ def _able(held: Iterable[_Held], *, here: Collection[int], now: datetime) -> def
     return found
 
 
-def _column(skill: Skill, types: Iterable[FileType], able: _Able, *, target: int | None) -> Column:
-    needing = [each for each in types if each.skill_id == skill.pk]
+def _column(needed: Needed, able: _Able) -> Column:
     return Column(
-        skill=skill,
-        needs=Level(min(each.least_level for each in needing)).name if needing else "",
-        file_types=tuple(each.name for each in needing),
+        skill=needed.skill,
+        needs=Level(needed.least_level).name if needed.least_level else "",
+        file_types=tuple(needed.file_types),
         people=able.people,
         today=able.today,
-        target=target,
+        target=needed.target,
         teachers=able.teachers,
     )
 
@@ -344,21 +304,21 @@ def _row(
 def _changes(people: Sequence[Worker], skill: Skill | None, *, now: datetime) -> tuple[Change, ...]:
     if not people:
         return ()
-    found = _of_skill(LevelChange.objects.filter(worker__in=people), skill).select_related("worker", "skill", "by")
     zone = now.tzinfo
     assert isinstance(zone, ZoneInfo)
+    names = {person.pk: person.get_short_name() for person in people}
     return tuple(
         Change(
-            who=each.worker.get_short_name(),
-            skill=str(each.skill),
+            who=names[each.worker_id],
+            skill=each.skill,
             level_was=_letter(each.level_was),
             level=_letter(each.level),
-            until_was=last_day(each.certified_until_was, zone),
-            until=last_day(each.certified_until, zone),
-            by=each.by.get_short_name() if each.by else "",
+            until_was=last_day(each.until_was, zone),
+            until=last_day(each.until, zone),
+            by=short_name(each.by) if each.by else "",
             at=each.at.astimezone(zone),
         )
-        for each in found.order_by("-at", "-pk")[:LATEST]
+        for each in matrix_rows.changes(names, skill, most=LATEST)
     )
 
 

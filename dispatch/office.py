@@ -14,8 +14,6 @@ from enum import IntEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.utils import timezone
-
 from dispatch import between_teams, moves, sparklines, staffing, tallies, usual
 from dispatch.backlog import days_of_work
 from dispatch.between_teams import Lent, Said
@@ -34,7 +32,8 @@ ORDER BY t.name
 """
 ROW_LASTS = timedelta(minutes=1)
 BEFORE_LASTS = timedelta(minutes=10)
-AHEAD = timedelta(seconds=15)
+KEPT_UP_EVERY = timedelta(seconds=10)
+AHEAD = timedelta(seconds=15)  # more than that
 
 
 class Need(IntEnum):
@@ -191,10 +190,10 @@ def forget_here() -> None:
     _befores.forget_here()
 
 
-def keep_up(*, now: datetime | None = None) -> None:
-    """Ask about teams that moved, and about those of which too little time is left until the next call, so that whoever looks first
-    finds nearly everything known. The schedule calls it; a job has no caller to bring the time."""
-    _office(now=now or timezone.now(), ahead=AHEAD)
+def keep_up(*, now: datetime) -> None:
+    """Ask about teams that moved, and about those of which too little time is left until the next call, so that whoever looks finds
+    nearly everything known. Web processes call it as long as they live."""
+    _office(now=now, ahead=AHEAD)
 
 
 def office(*, now: datetime) -> Office:

@@ -11,12 +11,12 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from django.db import connection, transaction
-from django.db.models import Sum
 from django.utils import timezone
 
 from dispatch.calendars import Calendar
-from dispatch.models import FileType, OrphanLook, OrphanTime, Queue
+from dispatch.models import OrphanLook, Queue
 from dispatch.orphans import orphans
+from dispatch.prepared import Statement
 from dispatch.usual import midnight
 
 MOST = timedelta(minutes=5)
@@ -27,6 +27,10 @@ INSERT INTO dispatch_orphantime (team_id, skill_id, day, seconds)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::bigint[])
 ON CONFLICT (team_id, day, skill_id) DO UPDATE SET seconds = dispatch_orphantime.seconds + EXCLUDED.seconds
 """
+
+SPENT = Statement("""
+SELECT skill_id, sum(seconds) FROM dispatch_orphantime WHERE team_id = %(team)s AND day >= %(since)s GROUP BY 1
+""")
 
 
 def count(*, now: datetime | None = None) -> None:
@@ -46,20 +50,15 @@ def count(*, now: datetime | None = None) -> None:
 
 def time_of(team_id: int, *, since: date) -> dict[int, timedelta]:
     """By skill, on this day and later ones. One statement."""
-    found = OrphanTime.objects.filter(team=team_id, day__gte=since).values_list("skill").annotate(Sum("seconds"))
-    return {skill: timedelta(seconds=seconds) for skill, seconds in found}
+    return {skill: timedelta(seconds=int(seconds)) for skill, seconds in SPENT.rows(team=team_id, since=since)}
 
 
 def _since(before: datetime, *, now: datetime) -> Iterator[tuple[int, int, date, int]]:
     """Team, skill, day, and working seconds of all their orphans together."""
-    numbers = Counter[int]()
-    for each in orphans(now=now):
-        numbers[each.file_type_id] += each.number
     by_skill = Counter[tuple[int, int]]()
-    for pk, team, skill in FileType.objects.filter(pk__in=numbers, skill__isnull=False).values_list(
-        "pk", "team", "skill"
-    ):
-        by_skill[team, skill] += numbers[pk]
+    for each in orphans(now=now):
+        if each.skill_id:
+            by_skill[each.team_id, each.skill_id] += each.number
     queues = Queue.objects.filter(team__in={team for team, _skill in by_skill}).select_related("calendar__current")
     calendars = {queue.team_id: queue.calendar.hours() for queue in queues}
     for (team, skill), number in by_skill.items():

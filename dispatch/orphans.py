@@ -30,12 +30,12 @@ WITH team AS (
         WHEN w.away_until > %(now)s THEN w.away_until ELSE 'infinity' END AS here_at
     {WORKS.replace("WHERE", "JOIN team ON team.id = t.team_id WHERE")} AND {IS_ABLE}
 ), kind AS (
-    SELECT t.id, t.team_id, team.zone, t.name, coalesce(k.name, '') AS skill, t.least_level,
+    SELECT t.id, t.team_id, team.zone, t.name, t.skill_id, coalesce(k.name, '') AS skill, t.least_level,
         count(able.worker_id) = 0 AS is_missing, coalesce(min(able.here_at), 'infinity') AS here_at
     FROM dispatch_filetype t JOIN team ON team.id = t.team_id LEFT JOIN skills_skill k ON k.id = t.skill_id
     LEFT JOIN able ON able.file_type_id = t.id GROUP BY t.id, team.zone, k.name
 )
-SELECT team_id, zone, id, name, skill, least_level, is_missing, '' AS reference, number, first_due_at
+SELECT team_id, zone, id, name, skill_id, skill, least_level, is_missing, '' AS reference, number, first_due_at
 FROM kind CROSS JOIN LATERAL (
     SELECT count(*) AS number, min(due_at) AS first_due_at FROM (
         SELECT f.due_at FROM (VALUES (0), (1), (2)) AS of(turn) CROSS JOIN LATERAL (
@@ -46,7 +46,7 @@ FROM kind CROSS JOIN LATERAL (
     ) of_this_kind
 ) found WHERE here_at > %(now)s AND number > 0
 UNION ALL
-SELECT kind.team_id, zone, kind.id, name, skill, least_level, FALSE, f.reference, 1, f.due_at
+SELECT kind.team_id, zone, kind.id, name, skill_id, skill, least_level, FALSE, f.reference, 1, f.due_at
 FROM kind
 JOIN dispatch_file f ON f.file_type_id = kind.id AND f.team_id = kind.team_id AND f.state = 'waiting' AND f.was_passed_back
 WHERE f.due_at >= here_at AND EXISTS (SELECT FROM dispatch_passback p WHERE p.file_id = f.id) AND NOT EXISTS (
@@ -68,6 +68,7 @@ class Orphans:
     team_id: int
     file_type_id: int
     file_type: str
+    skill_id: int | None
     needs: str  # "Marine, U"; empty when it is open to everybody in the team
     is_missing: bool
     reference: str
@@ -84,6 +85,7 @@ def orphans(teams: Collection[int] | None = None, *, now: datetime) -> tuple[Orp
             team_id=team,
             file_type_id=file_type,
             file_type=name,
+            skill_id=skill_id,
             needs=receipts.need(skill, level) if skill else "",
             is_missing=is_missing,
             reference=reference,
@@ -91,7 +93,7 @@ def orphans(teams: Collection[int] | None = None, *, now: datetime) -> tuple[Orp
             is_more=number > COUNTED,
             first_due_at=first_due_at.astimezone(ZoneInfo(zone)),
         )
-        for team, zone, file_type, name, skill, level, is_missing, reference, number, first_due_at in ORPHANS.rows(
+        for team, zone, file_type, name, skill_id, skill, level, is_missing, reference, number, first_due_at in ORPHANS.rows(
             **asked
         )
     )

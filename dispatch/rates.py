@@ -8,25 +8,25 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from dispatch import moves
 from dispatch.calendars import Calendar
 from dispatch.models import Queue
+from dispatch.prepared import Statement
 
 DAYS = 10
 LOOKED_BACK = 60  # calendar days that hold so many working days even around Christmas
 MIDNIGHT = time(0)
 
-DONE = """
+DONE = Statement("""
 SELECT a.team_id, coalesce((
     SELECT sum(t.count) FROM dispatch_tally t
     WHERE t.team_id = a.team_id AND t.kind = 'done' AND t.quarter_at >= a.since AND t.quarter_at < a.until
 ), 0), (SELECT min(quarter_at) FROM dispatch_tally t WHERE t.team_id = a.team_id AND t.kind = 'done')
 FROM unnest(%(teams)s::bigint[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[]) AS a(team_id, since, until)
-"""
+""")
 
 # `stay` is who belonged to which team and when: to their home, less the time they were lent, and to the host meanwhile. `here` is
 # when they were there: up to each going away since the coming before it, and since the last coming if they are there now.
-HOURS = """
+HOURS = Statement("""
 WITH asked AS (
     SELECT * FROM unnest(%(teams)s::bigint[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[]) AS a(team_id, since, until)
 ), shift AS (
@@ -64,7 +64,7 @@ FROM stay JOIN here USING (worker_id) JOIN shift ON shift.team_id = stay.team_id
     AND shift.opens < least(stay.until, here.until) AND shift.closes > greatest(stay.since, here.since)
 WHERE stay.since < stay.until
 GROUP BY stay.team_id
-"""
+""")
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ def rates(queues: Collection[Queue], *, now: datetime) -> dict[int, Rate]:
         "sinces": [calendars[team].instant(days[team][-1], MIDNIGHT) for team in asked],
         "untils": [calendars[team].instant(days[team][0] + timedelta(1), MIDNIGHT) for team in asked],
     }
-    found = moves.rows(DONE, windows)
+    found = DONE.rows(**windows)
     done = {team: int(files) for team, files, _first in found}
     known = {team: _known(days[team], calendars[team], first) for team, _files, first in found}
     shifts = [(team, *span) for team in asked for day in known[team] for span in calendars[team].intervals_on(day)]
     of, opens, closes = (list(column) for column in zip(*shifts, strict=True)) if shifts else ([], [], [])
-    hours = dict(moves.rows(HOURS, {**windows, "of": of, "opens": opens, "closes": closes}))
+    hours = dict(HOURS.rows(**windows, of=of, opens=opens, closes=closes))
     return {
         team: Rate(done[team], float(hours.get(team, 0)), _usual_day(days[team], calendars[team])) for team in asked
     }

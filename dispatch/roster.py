@@ -59,6 +59,7 @@ class Cell:
     share: float
     pieces: tuple[Piece, ...]
     is_open: bool = False  # its form is shown
+    is_plain: bool = False  # here, and nothing else to say: as most are, which the template writes in a shorter way
 
     @property
     def is_here(self) -> bool:
@@ -166,9 +167,11 @@ def week_of(
     reader: Worker,
     may_plan: Callable[[Worker], bool],
     opened: tuple[str, date | None] = ("", None),
+    focus: str = "",
     now: datetime,
 ) -> Week:
-    """The week of a team as this person may see it; `opened` is whose day is to be filled in."""
+    """The week of a team as this person may see it; `opened` is whose day is to be filled in, `focus` the key of the cell that
+    has it."""
     calendar = queue.calendar.hours()
     days = [day for day in (monday + number * ONE_DAY for number in range(7)) if _is_column(calendar, day)]
     asked = {queue: [day for day in days if calendar.is_working_day(day)]}
@@ -187,6 +190,7 @@ def week_of(
             reader=reader,
             may=may_plan(worker),
             opened=opened,
+            focus=focus,
         )
         for worker in people
     ]
@@ -293,6 +297,7 @@ def _line(
     reader: Worker,
     may: bool,
     opened: tuple[str, date | None],
+    focus: str,
 ) -> Line:
     calendar, is_me = queue.calendar.hours(), worker.pk == reader.pk
     query = urlencode({"week": columns[0].week, "for": worker.username}) if columns else ""
@@ -300,16 +305,19 @@ def _line(
     for day, _week, told, spans in columns:
         expected = came.get((worker.pk, day))
         pieces = sorted(_pieces(why, spans, calendar, is_told=may or is_me), key=attrgetter("starts_at")) if why else ()
+        key, share = key_of(worker.username, day), expected.share if expected else 0.0
+        is_open = may and bool(spans) and opened == (worker.username, day)
         cells.append(
             Cell(
                 day,
-                key_of(worker.username, day),
+                key,
                 f"{query}&on={day}",
                 f"{worker.name}, {told}",
                 not spans,
-                expected.share if expected else 0.0,
+                share,
                 tuple(pieces),
-                may and bool(spans) and opened == (worker.username, day),
+                is_open,
+                is_plain=share > 0 and not pieces and not is_open and key != focus,
             )
         )
     home = str(worker.team) if worker.team_id != queue.team_id else ""

@@ -7,10 +7,12 @@ them. Who had it or finished it when is told to that person alone.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dispatch import receipts, rights
 from dispatch.models import (
@@ -37,6 +39,19 @@ NAMED_WHILE_OPEN = {
     Event.Kind.ATTACHED,
     Event.Kind.DETACHED,
 }
+
+# In a way these have other words than elsewhere.
+SAID: dict[str, Any] = {
+    Event.Kind.FILLED: gettext_lazy("came into a slot"),
+    Event.Kind.STARTED: gettext_lazy("taken in hand"),
+    Event.Kind.SHELVED: gettext_lazy("put on the shelf"),
+}
+
+# What a way is told from.
+TOLD = (
+    *("kind", "at", "cause", "receipt", "due_was_at", "due_at", "undoes__kind"),
+    *(f"{person}__{field}" for person in ("by", "worker") for field in ("name", "username")),
+)
 
 # A long way is folded in the middle: what happened lately and how it began are what one looks for.
 LATEST = 15
@@ -142,7 +157,8 @@ def _where(file: File) -> str:
 
 def events_of(file: File) -> list[Event]:
     """The latest first, with the people in them, whom `way` tells only in part; one statement."""
-    return list(Event.objects.filter(file=file).select_related("by", "worker", "undoes").order_by("-pk"))
+    events = Event.objects.filter(file=file).select_related("by", "worker", "undoes")
+    return list(events.only(*TOLD).order_by("-pk"))
 
 
 def way(file: File, events: list[Event], *, reader: Worker, zone: ZoneInfo) -> tuple[Line, ...]:
@@ -203,7 +219,7 @@ def _who(event: Event, *, reader: Worker, is_named: bool) -> str:
 
 
 def _name(person: Worker, *, reader: Worker, is_named: bool) -> str:
-    if person == reader:
+    if person.pk == reader.pk:
         return _("you")
     return short_name(person.name) if is_named else ""
 
@@ -225,11 +241,7 @@ def _said(event: Event, zone: ZoneInfo) -> str:
         return _("returned to the queue, to make room for a file that came back")
     if event.kind == Event.Kind.RETURNED:
         return _("returned to the queue, because its person left for a time")
-    return {
-        Event.Kind.FILLED: _("came into a slot"),
-        Event.Kind.STARTED: _("taken in hand"),
-        Event.Kind.SHELVED: _("put on the shelf"),
-    }.get(Event.Kind(event.kind), str(Event.Kind(event.kind).label))
+    return str(SAID[event.kind] if event.kind in SAID else Event.Kind(event.kind).label)
 
 
 def _detail(event: Event, receipt: receipts.Receipt | None, names: dict[int, str]) -> str:

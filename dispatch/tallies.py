@@ -10,7 +10,6 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from dispatch import moves
 from dispatch.calendars import Calendar
 from dispatch.models import Queue
 from dispatch.prepared import Statement
@@ -51,7 +50,9 @@ CROSS JOIN LATERAL (
 ) oldest ON TRUE
 """)
 
-WAITING = "SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%s) AND kind = 'waiting' GROUP BY team_id"
+WAITING = Statement("""
+SELECT team_id, sum(count) FROM dispatch_tally WHERE team_id = ANY(%(teams)s::bigint[]) AND kind = 'waiting' GROUP BY team_id
+""")
 
 # Days from before the first file was done say nothing and are left out.
 PACES = Statement("""
@@ -117,7 +118,7 @@ def _bounds(calendar: Calendar, *, now: datetime) -> tuple[datetime, ...]:
 
 def waiting(queues: Iterable[Queue]) -> dict[int, int]:
     """How many files wait, by team; one statement."""
-    return dict(moves.rows(WAITING, [[queue.team_id for queue in queues]]))
+    return dict(WAITING.rows(teams=[queue.team_id for queue in queues]))
 
 
 def paces(calendars: Mapping[int, Calendar], *, now: datetime) -> dict[int, float]:

@@ -1,6 +1,6 @@
 """What a team had best learn next: the gaps that hurt most, each with its reasons, who could learn from whom, and what is planned.
 
-Fifteen statements at most, each bounded: by the people and skills of the team, by a hundred files of a type, by one day's files.
+Eleven statements at most, each bounded: by the people and skills of the team, by a hundred files of a type, by one day's files.
 """
 
 from collections import defaultdict
@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dispatch import moves, orphan_time
+from dispatch import orphan_time
 from dispatch.calendars import Calendar
 from dispatch.hands import HANDS
 from dispatch.matrix import Column, Cover, Mark, Matrix, Row, last_day, matrix
-from dispatch.models import FileType, Queue
 from dispatch.orphans import Orphans, orphans
-from skills.models import Level, Pairing, Team, Worker
+from dispatch.prepared import Statement
+from skills.models import Level, Team, Worker, short_name
 
 PROPOSED = 2  # pairs a skill
 LOOKED_AT = 2_000  # files that were finished on one day
@@ -30,7 +30,7 @@ USUALLY = timedelta(weeks=4)  # that a pairing lasts
 
 # How long what was finished on a day had waited for a slot, by the skill it needed (NULL for none): an index of who finished what
 # when leads to the files, one of their stories to the instants. Told of the team alone, as a mean.
-WAITED = f"""
+WAITED = Statement(f"""
 SELECT t.skill_id, f.received_at, came.at
 FROM dispatch_file f JOIN dispatch_filetype t ON t.id = f.file_type_id CROSS JOIN LATERAL (
     SELECT e.at FROM dispatch_event e WHERE e.file_id = f.id AND e.kind = 'filled' ORDER BY e.id LIMIT 1
@@ -38,7 +38,24 @@ FROM dispatch_file f JOIN dispatch_filetype t ON t.id = f.file_type_id CROSS JOI
 WHERE f.done_by_id IN ({HANDS}) AND f.state = 'done' AND f.done_at >= %(since)s AND f.done_at < %(before)s
     AND f.team_id = ANY(%(teams)s)
 LIMIT {LOOKED_AT}
-"""
+""")
+
+# Of a team: those that are planned or run, the next first, and those that ended of late, the last first.
+NAME = "coalesce(nullif({0}.name, ''), {0}.username)"
+PAIRINGS = Statement(f"""
+WITH listed AS (
+    SELECT * FROM skills_pairing WHERE team_id = %(team)s AND ended_at IS NULL UNION ALL
+    (SELECT * FROM skills_pairing WHERE team_id = %(team)s AND ended_at > %(since)s ORDER BY ended_at DESC, id DESC LIMIT 20)
+)
+SELECT p.id, p.learner_id, {NAME.format("learner")}, learner.username, p.teacher_id, {NAME.format("teacher")}, p.skill_id,
+    k.name, k.slug, p.starts_at, p.ends_at, p.until_level, p.ended_at, {NAME.format("ending")}, p.level_reached,
+    learner.is_present AND teacher.is_present AND learner.works_in_id = teacher.works_in_id
+FROM listed p JOIN skills_skill k ON k.id = p.skill_id
+JOIN skills_worker learner ON learner.id = p.learner_id JOIN skills_worker teacher ON teacher.id = p.teacher_id
+LEFT JOIN skills_worker ending ON ending.id = p.ended_by_id
+ORDER BY p.ended_at DESC NULLS FIRST, CASE WHEN p.ended_at IS NULL THEN p.starts_at END, CASE WHEN p.ended_at IS NULL THEN p.id END,
+    p.id DESC
+""")
 
 
 class Severity(NamedTuple):
@@ -73,6 +90,27 @@ class Gap:
     reasons: tuple[str, ...]
     pairs: tuple[Pair, ...]
     why_no_pair: str
+
+
+class Paired(NamedTuple):
+    """A pairing as it is kept. `is_together`: both are here, in one team."""
+
+    pk: int
+    learner_id: int
+    learner: str
+    learner_username: str
+    teacher_id: int
+    teacher: str
+    skill_id: int
+    skill: str
+    skill_slug: str
+    starts_at: datetime
+    ends_at: datetime
+    until_level: int
+    ended_at: datetime | None
+    ended_by: str | None
+    level_reached: int | None
+    is_together: bool
 
 
 @dataclass(frozen=True)
@@ -115,12 +153,11 @@ def plan(team: Team, *, reader: Worker, now: datetime) -> Plan:
     """For somebody who may see the training of the team."""
     shown = matrix(team, reader=reader, now=now)
     now = shown.now
-    found = Pairing.objects.filter(team=team).select_related("learner", "teacher", "skill", "ended_by")
-    open_ones = list(found.filter(ended_at=None).order_by("starts_at", "pk"))
-    over = found.filter(ended_at__gt=now - KEPT).order_by("-ended_at", "-pk")[:20]
+    found = list(map(Paired._make, PAIRINGS.rows(team=team.pk, since=now - KEPT)))
+    open_ones, over = [each for each in found if not each.ended_at], [each for each in found if each.ended_at]
     at_home = [row for row in shown.rows if row.worker.team_id == team.pk]
     levels = {(mark.worker_id, mark.skill_id): mark.letter for row in at_home for mark in row.marks}
-    lessons = {each.pk: _lesson(each, levels, now=now) for each in [*open_ones, *over]}
+    lessons = {each.pk: _lesson(each, levels, now=now) for each in found}
     return Plan(
         team=team,
         now=now,
@@ -136,9 +173,9 @@ def plan(team: Team, *, reader: Worker, now: datetime) -> Plan:
     )
 
 
-def _gaps(shown: Matrix, at_home: list[Row], open_ones: list[Pairing], *, now: datetime) -> tuple[Gap, ...]:
+def _gaps(shown: Matrix, at_home: list[Row], open_ones: list[Paired], *, now: datetime) -> tuple[Gap, ...]:
     orphaned = _orphans_by_skill(shown.team, now=now)
-    calendar = _calendar_of(shown.team)
+    calendar = shown.calendar
     times = orphan_time.time_of(
         shown.team.pk, since=_last_working_day(calendar, now.date()) if calendar else now.date()
     )
@@ -206,17 +243,11 @@ def _hours(span: timedelta) -> str:
 
 
 def _orphans_by_skill(team: Team, *, now: datetime) -> dict[int, list[Orphans]]:
-    skill_of = dict(FileType.objects.filter(team=team, skill__isnull=False).values_list("pk", "skill"))
     found = defaultdict(list)
     for each in orphans([team.pk], now=now):
-        if skill_id := skill_of.get(each.file_type_id):
-            found[skill_id].append(each)
+        if each.skill_id:
+            found[each.skill_id].append(each)
     return found
-
-
-def _calendar_of(team: Team) -> Calendar | None:
-    queue = Queue.objects.select_related("calendar__current").filter(team=team).first()
-    return queue.calendar.hours() if queue else None
 
 
 def _waited(team: Team, calendar: Calendar, *, now: datetime) -> dict[int | None, timedelta]:
@@ -224,7 +255,7 @@ def _waited(team: Team, calendar: Calendar, *, now: datetime) -> dict[int | None
     day = _last_working_day(calendar, now.date())
     asked = {"teams": [team.pk], "now": now, "since": _midnight(day, now), "before": _midnight(now.date(), now)}
     spans: defaultdict[int | None, list[timedelta]] = defaultdict(list)
-    for skill_id, received_at, came_at in moves.rows(WAITED, asked):
+    for skill_id, received_at, came_at in WAITED.rows(**asked):
         span = calendar.working_time_between(received_at, max(received_at, came_at))
         spans[None].append(span)
         if skill_id:
@@ -242,7 +273,7 @@ def _midnight(day: date, now: datetime) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo)
 
 
-def _pairs(marks: list[tuple[Row, Mark]], open_ones: Iterable[Pairing]) -> Iterator[Pair]:
+def _pairs(marks: list[tuple[Row, Mark]], open_ones: Iterable[Paired]) -> Iterator[Pair]:
     """Whoever is nearest to the level learns first, if they are not learning something already, and from somebody who is here and
     has the fewest pupils."""
     busy, pupils = {each.learner_id for each in open_ones}, [each.teacher_id for each in open_ones]
@@ -266,22 +297,21 @@ def _why_no_pair(marks: list[tuple[Row, Mark]]) -> str:
     return _("Everybody who has begun is learning something already.")
 
 
-def _lesson(each: Pairing, levels: Mapping[tuple[int, int], str], *, now: datetime) -> Lesson:
+def _lesson(each: Paired, levels: Mapping[tuple[int, int], str], *, now: datetime) -> Lesson:
     zone = now.tzinfo
     assert isinstance(zone, ZoneInfo)
-    both = each.learner, each.teacher
     return Lesson(
         pk=each.pk,
-        learner=each.learner.get_short_name(),
-        teacher=each.teacher.get_short_name(),
-        skill=str(each.skill),
+        learner=short_name(each.learner),
+        teacher=short_name(each.teacher),
+        skill=each.skill,
         since=each.starts_at.astimezone(zone).date(),
         until=last_day(each.ended_at or each.ends_at, zone) or now.date(),
         until_level=Level(each.until_level).name,
         has=levels.get((each.learner_id, each.skill_id), ""),
-        is_on=all(one.is_present and one.works_in_id == each.learner.works_in_id for one in both),
+        is_on=each.is_together,
         reached=Level(each.level_reached).name if each.level_reached else "",
-        ended_by=each.ended_by.get_short_name() if each.ended_by else "",
-        learner_username=each.learner.username,
-        skill_slug=each.skill.slug,
+        ended_by=short_name(each.ended_by) if each.ended_by else "",
+        learner_username=each.learner_username,
+        skill_slug=each.skill_slug,
     )

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from dispatch import absences, attachments, directory, flow, levels, loans, moves, notices, pairings, repromise, shelf
 from dispatch.acts import act
-from dispatch.models import UNDONE, Event, File, Gone, HelpCall, PassBack, Queue, ShelfPlace, Slot, State, Turn
+from dispatch.models import UNDONE, Event, File, Gone, HelpCall, Loan, PassBack, Queue, ShelfPlace, Slot, State, Turn
 from dispatch.wake_ups import wake
 from skills.models import Worker
 
@@ -382,10 +382,12 @@ def _into_its_slot(file: File, event: Event, *, now: datetime) -> None:
 
 
 def _may_return(slot: Slot, file: File, *, now: datetime) -> bool:
-    """Who is lent, or back from a loan, finishes what they had: then it is not of the team they work in."""
+    """Who is lent, or back from a loan, finishes what they had: then it is not of the team they work in. Who has changed teams does
+    not."""
     worker = slot.bin.worker
-    is_elsewhere = file.team_id != worker.works_in_id and worker.is_present and worker.is_active
-    return is_elsewhere or flow.can_take(worker.pk, file.pk, now=now)
+    if file.team_id == worker.works_in_id or not (worker.is_present and worker.is_active):
+        return flow.can_take(worker.pk, file.pk, now=now)
+    return file.team_id == worker.team_id or Loan.objects.filter(worker=worker, to_team=file.team_id).exists()
 
 
 def _is_cleared(slot: Slot, *, now: datetime) -> bool:

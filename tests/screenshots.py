@@ -62,6 +62,7 @@ def take(sight: Sight, page: Page) -> int:
         sight.see(page)
         if page.locator("[data-live]").count():
             page.wait_for_selector('[data-live="on"]', state="attached")
+        page.wait_for_function("!document.querySelector('.htmx-request')")
         tall = page.evaluate("document.documentElement.scrollHeight")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)

@@ -29,6 +29,7 @@ class MailboxForm(forms.ModelForm):
 
 class RuleInline(admin.TabularInline):
     model = MailRule
+    fields = ("position", "recipient", "subject", "file_type", "reference")
     formset = NamedRows
     extra = 1
     verbose_name_plural = _(
@@ -41,6 +42,7 @@ class SenderInline(admin.TabularInline):
     """Of a customer."""
 
     model = MailSender
+    fields = ("address",)
     formset = NamedRows
     extra = 1
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispatch import flow, front_offices, levels, loans
 from dispatch.admin.keeping import kept_by, person
-from dispatch.admin_forms import NamedRows
+from dispatch.admin_forms import NamedRows, Rows
 from dispatch.models import Queue, new_secret
 from dispatch.orphans_first import orphans_first
 from skills.models import Competence, Role, Skill, Team, Worker
@@ -39,6 +39,7 @@ class NewPersonForm(AdminUserCreationForm):
 
 class CompetenceInline(admin.TabularInline):
     model = Competence
+    fields = ("skill", "level", "certified_until")
     formset = NamedRows
     extra = 1
 
@@ -116,7 +117,7 @@ class TeamForm(forms.ModelForm):
         return is_front_office
 
 
-class QueueFormSet(forms.BaseInlineFormSet):
+class QueueFormSet(Rows):
     """A front office has no central queue, so nothing is asked of it."""
 
     def is_valid(self) -> bool:
@@ -132,7 +133,16 @@ class QueueFormSet(forms.BaseInlineFormSet):
 class QueueInline(admin.StackedInline):
     model = Queue
     formset = QueueFormSet
-    exclude = ("wall_secret",)
+    fields = (
+        "calendar",
+        "bin_size",
+        "default_days",
+        "normal_days",
+        "clogged_after",
+        "expedite_limit",
+        "shelf_limit",
+        "last_minutes",
+    )
     min_num = 1
     can_delete = False
 
@@ -141,6 +151,7 @@ class QueueInline(admin.StackedInline):
 class TeamAdmin(admin.ModelAdmin):
     get_deleted_objects = kept_by("files")
     form = TeamForm
+    fields = ("name", "slug", "is_front_office")
     list_display = ("name", "slug", "is_front_office")
     list_filter = ("is_front_office",)
     search_fields = ("name",)
@@ -151,6 +162,13 @@ class TeamAdmin(admin.ModelAdmin):
     def get_inlines(self, request: HttpRequest, obj: Team | None) -> list[Any]:
         """A front office that is one no more gets its queue when it is opened again."""
         return [] if obj and Team.objects.filter(pk=obj.pk, is_front_office=True).exists() else [QueueInline]
+
+    def get_inline_formsets(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """A team has one queue, so there is no empty one to make a second of."""
+        shown: list[Any] = super().get_inline_formsets(*args, **kwargs)
+        for each in shown:
+            each.has_add_permission = False
+        return shown
 
     def save_model(self, request: HttpRequest, obj: Team, form: forms.ModelForm, change: bool) -> None:
         if change and obj.is_front_office:

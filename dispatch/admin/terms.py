@@ -34,6 +34,7 @@ COUNTED = 10_000  # open files at most, for a page to say how many there are
 
 class ChecklistInline(admin.TabularInline):
     model = ChecklistItem
+    fields = ("position", "text")
     formset = NamedRows
     extra = 1
 
@@ -49,6 +50,18 @@ class AgreementInline(admin.StackedInline):
 
 @admin.register(FileType)
 class FileTypeAdmin(admin.ModelAdmin):
+    fields = (
+        "team",
+        "name",
+        "slug",
+        "purpose",
+        "is_open",
+        "skill",
+        "least_level",
+        "weight",
+        "aged_after",
+        "usual_minutes",
+    )
     get_deleted_objects = kept_by("files")
     changeform_view = orphans_first(admin.ModelAdmin.changeform_view)
     delete_view = orphans_first(admin.ModelAdmin.delete_view)

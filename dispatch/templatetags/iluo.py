@@ -22,7 +22,7 @@ register = template.Library()
 @register.filter
 def day(on: date | None) -> str:
     """ "3 Dec 2026"."""
-    return date_format(on, "j M Y") if on else ""
+    return date_format(on, _("j M Y")) if on else ""
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """How times are written: spans of working time, and instants as seen from now."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -106,7 +106,13 @@ def _day_name(at: datetime, now: datetime, days: int) -> str:
             return _("today")
         case 1:
             return _("tomorrow")
-    return dateformat.format(at, _("D j M") if at.year == now.year else _("D j M Y"))
+    return _date(at.date(), at.year == now.year, get_language())
+
+
+@lru_cache(maxsize=4096)
+def _date(day: date, is_this_year: bool, _language: str | None) -> str:
+    """As `_days_of_work`: a page tells the same few days again and again."""
+    return dateformat.format(day, _("D j M") if is_this_year else _("D j M Y"))
 
 
 def _counted(told: float) -> int:

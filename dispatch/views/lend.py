@@ -27,11 +27,11 @@ from dispatch.desks import Window
 from dispatch.lending import Places
 from dispatch.loan_lists import loan_lists
 from dispatch.models import Event, Notice
+from dispatch.notices import Open
 from dispatch.templatetags.worktime import date_time_local
 from dispatch.views.typed import LoanForm, errors_of
-from skills.models import Skill, Team, Worker
+from skills.models import Team, Worker
 
-MOST_NOTICES = 100
 FIRST = 8  # candidates that are shown at once
 LENDING = (Event.Kind.ASKED, Event.Kind.AGREED, Event.Kind.LENT)
 
@@ -168,8 +168,10 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
     person = person_of(request)
     teams = rights.answers_for(person)
     is_htmx = request.htmx  # type: ignore[attr-defined]
-    there = notices.open_notices(now=now)[:MOST_NOTICES]
-    asks = [each.reason for each in there if each.team == asked.host and each.kind == Notice.Kind.ASK]
+    there = notices.open_notices(now=now)
+    asks = [
+        each.reason for each in there if asked.host and each.team_id == asked.host.pk and each.kind == Notice.Kind.ASK
+    ]
     if asks and not asked.says_why:
         asked = replace(asked, reason=asks[0])
     context = {
@@ -181,7 +183,7 @@ def page(request: HttpRequest, asked: Asked, *, of: Places, now: datetime, told:
         "notices": [_notice_line(each, person, of=of) for each in there],
         "lists": loan_lists(person, of=of, teams=teams, host=asked.host.pk if asked.host else None, now=now),
         "notice_form": _notice_form(told, asked, of=of, teams=teams, now=now),
-        "skills": Skill.objects.all(),
+        "skills": of.skills,
         "now": _here(asked.host, person, of=of, now=now),
         "told": told,
         "undo_url": _about(reverse("lend_undo"), asked.host),
@@ -292,20 +294,21 @@ def _window(asked: Asked, host: Team, *, of: Places, now: datetime) -> Window:
 class NoticeLine:
     """A notice; `until` is in the zone of its team."""
 
-    notice: Notice
+    notice: Open
+    team: Team
     people: str
     until: datetime
-    answered: int
     is_mine: bool
 
 
-def _notice_line(notice: Notice, person: Worker, *, of: Places) -> NoticeLine:
+def _notice_line(notice: Open, person: Worker, *, of: Places) -> NoticeLine:
+    team = of.teams[notice.team_id]
     return NoticeLine(
         notice,
+        team,
         ngettext("%(number)d person", "%(number)d people", notice.people) % {"number": notice.people},
         notice.until.astimezone(ZoneInfo(of.zone(notice.team_id))),
-        notice.answered,  # type: ignore[attr-defined]  # annotated
-        rights.may_speak_for(person, notice.team),
+        rights.may_speak_for(person, team),
     )
 
 

@@ -92,6 +92,7 @@ def _shown(request: HttpRequest, team: Team, *, told: Told = NOTHING_TOLD) -> Ht
         }
         told, monday = Told(notice=notice, status=404), this
     opened = (asked.get("for", ""), _day(asked.get("on", "")))
+    focus = roster.key_of(asked.get("at") or opened[0], opened[1])
     context = {
         "team": team,
         "week": roster.week_of(
@@ -100,12 +101,13 @@ def _shown(request: HttpRequest, team: Team, *, told: Told = NOTHING_TOLD) -> Ht
             reader=person,
             may_plan=lambda worker: rights.looks_after(person, worker),
             opened=opened,
+            focus=focus,
             now=now,
         ),
         "leads": rights.leads(person, team),
         "told": told,
         "status": told.status,
-        "focus": roster.key_of(asked.get("at") or opened[0], opened[1]),
+        "focus": focus,
     }
     return render(request, "dispatch/week.html", context, status=told.status)
 

@@ -146,6 +146,7 @@ def test_its_people_are_told_where_they_are(fay, desk):
     assert "Nobody is lent here now." in text(page)
     assert 'href="/bin/"' not in page.content.decode()
     assert "Front desk is a front office" in text(client.get("/bin/"))
+    assert "data-live" not in client.get("/bin/").content.decode()  # it would say "connecting" for ever
     assert client.get("/absences/front-desk/").headers["Location"] == "/board/front-desk/"
     assert client.post("/bin/back/").status_code == 409
 

@@ -338,7 +338,7 @@ def test_later_is_planned_and_begins_by_itself(claims, home, mia):
 def test_what_is_missing_is_said_and_what_was_typed_stays(claims, home, mia, typed, said):
     page = lend(signed_in(mia), claims, of("Uma Deep"), **{"reason": "a flood"} | typed)
     assert page.status_code == 422
-    assert said in text(page)
+    assert text(page).count(said) == 1
     if "reason" not in typed:
         assert 'value="a flood"' in text(page)
     assert not Loan.objects.exists()
@@ -485,4 +485,4 @@ def test_as_many_statements_for_any_number_of_teams_people_and_files(claims, hom
     with CaptureQueriesContext(connection) as many:
         client.get(address)
     assert len(many) == len(few), [each["sql"][:90] for each in many]
-    assert len(few) <= 32
+    assert len(few) <= 18

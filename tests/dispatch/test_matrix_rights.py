@@ -256,14 +256,14 @@ def test_page_and_act_cost_the_same_for_two_people_and_for_sixty(client, db, num
     of = _fill(team, number, skills)
     client.force_login(lea)
     client.get(AT)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(10):
         page = client.get(AT).content
     assert page.count(b'<td id="c') == number * skills
     assert len(page) < 400_000
-    with django_assert_num_queries(20 + 2):  # beginning and end of the act
+    with django_assert_num_queries(18 + 2):  # beginning and end of the act
         answer = client.post(f"{AT}of/p0/{of[0].slug}/", {"level": "U", "was": "I"}, headers={"HX-Request": "true"})
     assert answer.status_code == 200
     assert answer.content.count(b"hx-partial hx-target") == 4
     assert len(answer.content) < 6_000
-    with django_assert_num_queries(22 + 2):  # who loses something may leave orphans, before and after
+    with django_assert_num_queries(20 + 2):  # who loses something may leave orphans, before and after
         client.post(f"{AT}of/p0/{of[0].slug}/", {"level": "L", "was": "U"}, headers={"HX-Request": "true"})

@@ -69,7 +69,7 @@ def test_an_offer_is_answered_by_who_leaves(claims, lea, helpers):
     ask(helpers[0].team, lea, kind="offer", people=1)
     ask(claims, lea, kind="offer", people=1)
     lend(helpers[0], claims, lea)
-    assert [each.team for each in notices.open_notices(now=NOW)] == [claims]
+    assert [each.team_id for each in notices.open_notices(now=NOW)] == [claims.pk]
 
 
 def test_closed_by_hand_and_only_once(claims, lea):
@@ -97,7 +97,7 @@ def test_what_another_notice_did_since_does_not_stand_in_the_way(claims, lea, he
     ask(claims, lea)
     ask(helpers[0].team, lea)
     undo.undo(Event.objects.filter(kind="posted").earliest("pk"), by=lea, now=NOW)
-    assert [each.team for each in notices.open_notices(now=NOW)] == [helpers[0].team]
+    assert [each.team_id for each in notices.open_notices(now=NOW)] == [helpers[0].team_id]
 
 
 def test_what_was_closed_since_is_not_undone(claims, lea):

@@ -1,8 +1,8 @@
 """The office board: a row says what the team's own board says and what a recount gives, where help is needed comes first, it costs
 the same at any size, and who sees what."""
 
-import asyncio
 import random
+import threading
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from statistics import median
@@ -289,7 +289,12 @@ def test_a_web_process_knows_the_office_before_the_first_request():
     grown(0, people=2, files=5)
     grown(1, people=1, files=5)
     offices.forget()
-    asyncio.run(asgi._know_the_office())
+    is_known, is_ending = threading.Event(), threading.Event()
+    asking = threading.Thread(target=asgi.keep_knowing_the_office, args=(is_known, is_ending))
+    asking.start()
+    assert is_known.wait(10)
+    is_ending.set()
+    asking.join(10)
     assert statements(lambda: rows(timezone.now())) == 4
     offices.forget()
 
@@ -303,7 +308,7 @@ def test_what_cannot_be_read_is_asked_anew():
     assert rows() == before
 
 
-def test_the_schedule_leaves_nothing_to_ask():
+def test_keeping_up_leaves_nothing_to_ask():
     """What would end before it comes again is asked early; a row that it asked about is good until then."""
     grown(0, people=1, files=5)
     grown(1, people=1, files=5)

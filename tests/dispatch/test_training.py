@@ -199,5 +199,5 @@ def test_the_plan_costs_the_same_whatever_the_team(team, lea, number, django_ass
     office.log(hull, number)
     refill(team.pk, now=NOW)
     reader = Worker.objects.get(pk=lea.pk)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(11):
         training.plan(team, reader=reader, now=NOW)

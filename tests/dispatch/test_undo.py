@@ -7,6 +7,7 @@ import pytest
 from dispatch import andon, flow, shelf, undo
 from dispatch.models import Event, File, HelpCall, PassBack, Queue, ShelfPlace, Slot, State
 from dispatch.refill import refill
+from skills.models import Worker
 from tests import office
 from tests.office import NOW
 
@@ -153,6 +154,15 @@ def test_r18_not_once_somebody_else_has_the_file(ada, team):
     with pytest.raises(undo.TooLate, match="gone on"):
         undo_last("passed_back", ada)
     assert (office.in_bin(ada), office.in_bin(ben)) == before
+
+
+def test_r18_who_changed_teams_gets_nothing_back_of_the_old_one(ada):
+    """As a lent person does: it stays in the queue that it went back to."""
+    flow.away(ada, by=ada, now=NOW)
+    Worker.objects.filter(pk=ada.pk).update(team=office.team("Marine"))
+    undo_last("away", ada)
+    assert Worker.objects.get(pk=ada.pk).is_present
+    assert not Slot.objects.filter(bin=ada.pk, file__isnull=False).exists()
 
 
 def test_r18_away_undone_brings_back_what_still_waits(ada, team):
