@@ -1,6 +1,6 @@
 """The files that browsers get, collected under the hashes of their contents and compressed: anew only when a source is another one.
 
-Compressing takes longer than anything else that a start does. What they were made of is noted beside their folder, once all are there.
+Compressing takes longer than anything else at a start. What they were made of is noted beside their folder, once all are there.
 """
 
 import hashlib
