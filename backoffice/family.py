@@ -25,7 +25,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
-from backoffice import counters, demo, embedded, lifeline
+from backoffice import collected, counters, demo, embedded, lifeline
 from backoffice.demo.office import PASSWORD
 from skills.models import Worker
 
@@ -199,7 +199,7 @@ def _prepare() -> None:
     """Tables, static files, an empty folder to count in and, for a newcomer, the demo office."""
     counters.begin()
     call_command("migrate", interactive=False, verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    collected.collect()
     if _wants_demo():
         say("The database is empty: making the demo office (THREESLOT_DEMO=0 leaves it empty).")
         with contextlib.suppress(demo.NotEmpty):

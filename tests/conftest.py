@@ -25,7 +25,8 @@ from django.utils import translation  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
-settings.STATIC_ROOT.mkdir(exist_ok=True)
+settings.STATIC_ROOT = VAR / "nothing-static"  # each client of a test looks through all that is there
+settings.STATIC_ROOT.mkdir()
 if "postgres" in embedded.wanted():
     settings.DATABASES["default"]["TEST"] = {"TEMPLATE": settings.DATABASES["default"]["NAME"]}
 
@@ -53,24 +54,42 @@ def _nothing_is_kept_of_the_office() -> Iterator[None]:
         office.forget()
 
 
-# Files of tests that take longest begin first, so that no process waits for another at the end.
+# What takes longest begins first, so that no process waits for another at the end: files of tests, and folders whose tests share an
+# office. Those of one folder go to one process, which then starts that office once.
 LONG = (
-    "test_accessibility",
-    "test_killed_at_random",
-    "test_rights",
-    "test_state_machine",
-    "test_hammer",
-    "test_family",
-    "test_bin_keys",
-    "test_board_live",
-    "test_whole_office",
-    "test_first_five_minutes",
-    "test_desk",
+    "tests/journeys/test_accessibility.py",
+    "tests/faults",
+    "tests/journeys",
+    "tests/dispatch/test_rights.py",
+    "tests/dispatch/test_state_machine.py",
+    "tests/api/test_whole_office.py",
+    "tests/dispatch/test_hammer.py",
+    "tests/backoffice/test_family.py",
+    "tests/dispatch/test_empty_slot_time.py",
+    "tests/api/test_description.py",
 )
 
 
+def part(nodeid: str) -> str:
+    """What of the suite goes to one process."""
+    file = nodeid.partition("::")[0]
+    return next((long for long in LONG if file == long or file.startswith(f"{long}/")), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    items.sort(key=lambda item: LONG.index(found) if (found := part(item.nodeid)) in LONG else len(LONG))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """That of --dist loadfile, with parts for files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Parts(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return part(nodeid)
+
+    return Parts(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -50,9 +50,10 @@ def _original() -> Path:
 
 def _made() -> Path:
     folder = fresh()
-    for command in ("migrate", "collectstatic"):
+    collect = "import django; django.setup(); from backoffice import collected; collected.collect()"
+    for command in (["manage.py", "migrate", "--no-input", "--verbosity=0"], ["-c", collect]):
         subprocess.run(
-            [sys.executable, "manage.py", command, "--no-input", "--verbosity=0"],
+            [sys.executable, *command],
             cwd=embedded.BASE_DIR,
             env={**os.environ, "THREESLOT_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "backoffice.settings"},
             check=True,

@@ -23,7 +23,7 @@ import dj_database_url
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from backoffice import embedded
 from tests import folders
@@ -105,7 +105,7 @@ class Run:
 
     @contextmanager
     def at_hand(self) -> Iterator[None]:
-        """Inside, the ORM and the wake-ups of this very process work in this office, and passwords are those it can read."""
+        """Inside, the ORM and the wake-ups of this very process work in this office; passwords and sessions are as it has them."""
         with patch.dict(os.environ, self.environment):
             database, valkey = embedded.database_url(), embedded.redis_url()
         ours = connections["default"]
@@ -117,12 +117,21 @@ class Run:
             with (
                 patch.dict(client, unix_socket_path=path),
                 patch.dict(connections.settings["default"], theirs),  # for connections that are opened beside it
-                override_settings(PASSWORD_HASHERS=["tests.servers.QuickHasher"]),
+                override_settings(PASSWORD_HASHERS=["tests.servers.QuickHasher"], SECRET_KEY=self._secret_key()),
             ):
                 yield
         finally:
             connections["default"].close()
             connections["default"] = ours
+
+    def _secret_key(self) -> str:
+        return (self.var / "secret_key").read_text()
+
+    def session_of(self, person: Any) -> str:
+        """The cookie that a browser has after this person signed in: no password is asked for, and none made a strong one."""
+        client = Client()
+        client.force_login(person)
+        return client.cookies[settings.SESSION_COOKIE_NAME].value
 
     def end(self) -> None:
         if self.process.poll() is None:

@@ -1,4 +1,4 @@
-"""`manage.py run` for real: one family for the tests that leave it whole, others for those that end it."""
+"""`manage.py run` for real: one family, which the last of its tests ends."""
 
 import os
 import signal
@@ -13,6 +13,8 @@ import pytest
 
 from backoffice import family
 from tests.servers import Run, is_gone, running
+
+MEMBERS = ("web", "worker", "long_worker", "webhook_worker", "scheduler")
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +38,7 @@ def test_ready_means_all_parts_answer(office: Run) -> None:
     )
     with urllib.request.urlopen(f"{office.address}/healthz", timeout=10) as answer:
         assert answer.status == 200
-    assert set(office.pids()) == {
-        "web",
-        "worker",
-        "long_worker",
-        "webhook_worker",
-        "scheduler",
-        "postgres",
-        "valkey-server",
-    }
+    assert set(office.pids()) == {*MEMBERS, "postgres", "valkey-server"}
 
 
 def test_a_second_family_on_the_same_data_is_refused(office: Run) -> None:
@@ -61,9 +55,7 @@ def test_a_taken_port_is_said(office: Run) -> None:
         assert second.process.wait(20) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["web", "worker", "long_worker", "webhook_worker", "scheduler", "postgres", "valkey-server"]
-)
+@pytest.mark.parametrize("name", [*MEMBERS, "postgres", "valkey-server"])
 def test_whoever_is_killed_comes_back(office: Run, name: str) -> None:
     office.said("ready")
     before = office.pids()[name]
@@ -105,42 +97,29 @@ def test_readiness_tells_of_a_valkey_that_hangs(office: Run) -> None:
     office.until(lambda: office.states()[0] == 200)
 
 
-def test_one_ctrl_c_ends_all_and_the_data_stays() -> None:
-    with running() as run:
-        run.said("ready")
-        pids = run.pids()
-        os.killpg(run.process.pid, signal.SIGINT)  # as a terminal does
-        assert run.process.wait(20) == 0
-        assert [name for name, pid in pids.items() if not is_gone(pid)] == []
-        again = Run(run.var)
-        assert again.address
-        again.end()
+def test_one_ctrl_c_ends_all_and_a_killed_family_takes_its_members_along_and_the_next_one_recovers(office: Run) -> None:
+    """One after the other on the same data: starting is what takes long. The office is gone at the end."""
+    office.said("ready")
+    pids = office.pids()
+    os.killpg(office.process.pid, signal.SIGINT)  # as a terminal does
+    assert office.process.wait(20) == 0
+    assert [name for name, pid in pids.items() if not is_gone(pid)] == []
 
-
-def test_a_killed_family_takes_its_members_along_and_the_next_one_recovers() -> None:
-    with running() as run:
-        port = run.address.rpartition(":")[2]
-        pids = run.pids()
-        run.process.kill()
-        again = Run(run.var, PORT=port)
-        try:
-            assert again.address == run.address
-            assert [
-                name
-                for name in ("web", "worker", "long_worker", "webhook_worker", "scheduler")
-                if not is_gone(pids[name])
-            ] == []
-        finally:
-            again.end()
-        assert [name for name, pid in pids.items() if not is_gone(pid)] == []
-
-
-def test_a_killed_family_leaves_nothing_running() -> None:
-    with running(WEB_CONCURRENCY="2", RQ_WORKERS="2") as run:
-        run.said("ready")
-        pids = run.pids()
-        run.process.kill()
-        run.until(lambda: all(is_gone(pid) for pid in pids.values()))
+    killed = Run(office.var)
+    try:
+        port = killed.address.rpartition(":")[2]
+        pids = killed.pids()
+    finally:
+        killed.process.kill()
+    last = Run(office.var, PORT=port, WEB_CONCURRENCY="2", RQ_WORKERS="2")
+    try:
+        assert last.address == killed.address
+        assert [name for name in MEMBERS if not is_gone(pids[name])] == []
+        everybody = [pid for pids in last.all_pids().values() for pid in pids]
+        assert len(everybody) > len(MEMBERS) + 2
+    finally:
+        last.process.kill()
+    last.until(lambda: all(is_gone(pid) for pid in everybody))  # and the servers are nobody's any more
 
 
 def test_who_keeps_falling_is_started_ever_more_rarely_and_who_has_worked_at_once(

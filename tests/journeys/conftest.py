@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -32,7 +33,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 def browser() -> Iterator[Browser]:
     path = system.executable()
     if path is None:
-        say = "no Chromium: install it (Debian: apt install chromium), or set THREESLOT_BROWSER to its path"
+        say = "no Chromium: install it (Debian: apt install chromium-headless-shell), or set THREESLOT_BROWSER to its path"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(say)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's own loop runs in this thread, and none of ours
@@ -59,11 +60,11 @@ def at_hand(run: Run, django_db_blocker: object) -> Iterator[Run]:
 class Visitors:
     """Opens the office in browsers that know nothing of each other, and keeps what went wrong in any of them."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
-        self.address = address
+    def __init__(self, browser: Browser, run: Run) -> None:
+        self.address = run.address
         self.troubles: list[str] = []
         self.forgiven = r"ERR_ABORTED"  # a page that is left drops its stream
-        self._browser = browser
+        self._browser, self._run = browser, run
         self._contexts: list[BrowserContext] = []
 
     def stranger(self, *, scripts: bool = True) -> Page:
@@ -79,6 +80,14 @@ class Visitors:
         return page
 
     def signed_in(self, person: object, *, scripts: bool = True) -> Page:
+        """At the page that is this person's own, with a session as the form of `signs_in` makes one."""
+        page = self.stranger(scripts=scripts)
+        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": self._run.session_of(person), "url": self.address}
+        page.context.add_cookies([cookie])
+        page.goto("/")
+        return page
+
+    def signs_in(self, person: object, *, scripts: bool = True) -> Page:
         page = self.stranger(scripts=scripts)
         page.goto("/")
         self.sign_in(page, person)
@@ -112,6 +121,6 @@ class Visitors:
 @pytest.fixture
 def visit(browser: Browser, at_hand: Run) -> Iterator[Visitors]:
     """Any error on a console, refused request or breach of the content security policy fails the journey."""
-    visitors = Visitors(browser, at_hand.address)
+    visitors = Visitors(browser, at_hand)
     yield visitors
     assert visitors.leave() == [], "\n".join(["The office said:", *at_hand.lines[-40:]])

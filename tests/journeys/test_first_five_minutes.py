@@ -36,7 +36,7 @@ def test_an_assistant_sees_the_promise_and_logs_a_file(visit: Visitors, at_hand:
     """The promise before saving; then the file is on the board, with the person who was free."""
     cast = new_cast()
     cast.claim.agreements.create(kind="working_days", days=3)
-    page, board = visit.signed_in(cast.assistant, scripts=scripts), visit.signed_in(cast.leader)
+    page, board = visit.signs_in(cast.assistant, scripts=scripts), visit.signed_in(cast.leader)
     expect(page).to_have_url(at("/intake/"))
     reference = f"CL-{cast.team.slug}"
     fill_in(page, cast, reference)
@@ -70,7 +70,7 @@ def test_a_worker_works_the_three_slots(visit: Visitors, at_hand: Run, *, script
     cast = new_cast()
     first, second, *_others = cast.log(5)
     at_hand.until(lambda: "" not in office.in_bin(cast.worker))
-    page = visit.signed_in(cast.worker, scripts=scripts)
+    page = visit.signs_in(cast.worker, scripts=scripts)
     expect(page).to_have_url(at("/bin/"))
     bin = page.locator("#bin")
     visit.forgiven += "|422"  # done without the checklist is refused
@@ -108,7 +108,7 @@ def test_a_leader_reads_the_board_and_puts_it_on_the_wall(visit: Visitors, at_ha
     cast = new_cast()
     references = [file.reference for file in cast.log(4)]
     at_hand.until(lambda: "" not in office.in_bin(cast.worker))
-    page = visit.signed_in(cast.leader)
+    page = visit.signs_in(cast.leader)
     expect(page).to_have_url(at(cast.board))
     expect(page.locator(".tile", has_text="Waiting").locator(".tile-number")).to_have_text("1")
     for reference in references[:3]:
@@ -130,7 +130,7 @@ def test_a_leader_reads_the_board_and_puts_it_on_the_wall(visit: Visitors, at_ha
 
 def test_a_manager_goes_from_the_office_to_one_board(visit: Visitors) -> None:
     cast = new_cast()
-    page = visit.signed_in(cast.manager)
+    page = visit.signs_in(cast.manager)
     expect(page).to_have_url(at("/office/"))
     page.get_by_role("link", name=cast.team.name, exact=True).click()
     expect(page).to_have_url(at(cast.board))
@@ -140,7 +140,7 @@ def test_a_manager_goes_from_the_office_to_one_board(visit: Visitors) -> None:
 
 def test_an_administrator_lands_in_the_administration(visit: Visitors) -> None:
     cast = new_cast()
-    page = visit.signed_in(cast.administrator)
+    page = visit.signs_in(cast.administrator)
     expect(page).to_have_url(at("/admin/"))
     page.get_by_role("link", name="People", exact=True).first.click()
     expect(page.get_by_role("link", name=cast.worker.name, exact=True)).to_be_visible()
@@ -149,7 +149,7 @@ def test_an_administrator_lands_in_the_administration(visit: Visitors) -> None:
 @pytest.mark.parametrize(("who", "path"), [("worker", "/intake/"), ("assistant", "/bin/"), ("leader", "/admin/")])
 def test_what_is_not_yours_is_refused_and_says_where_to_go(visit: Visitors, who: str, path: str) -> None:
     visit.forgiven += "|403"
-    page = visit.signed_in(getattr(new_cast(), who))
+    page = visit.signs_in(getattr(new_cast(), who))
     answer = page.goto(path)
     if path == "/admin/":  # Django's own: asks for somebody who may
         expect(page).to_have_url(re.compile("/admin/login/"))

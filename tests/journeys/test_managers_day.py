@@ -30,7 +30,7 @@ def demo() -> Iterator[Run]:
 def visit_demo(browser: Browser, demo: Run, django_db_blocker: object) -> Iterator[Visitors]:
     demo.until(lambda: demo.states()[0] == 200)
     with django_db_blocker.unblock(), demo.at_hand():
-        visitors = Visitors(browser, demo.address)
+        visitors = Visitors(browser, demo)
         yield visitors
         assert visitors.leave() == [], "\n".join(["The office said:", *demo.lines[-40:]])
 
