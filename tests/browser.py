@@ -8,10 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-SHELL = "chromium-headless-shell"
-NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "microsoft-edge")
+BROWSER, SHELL = "chromium", "chromium-headless-shell"  # Debian's packages
+APT = ("apt-get", "-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20")
+PATIENCE = 600  # seconds, with each command
+NAMES = (SHELL, BROWSER, "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "microsoft-edge")
 SHELLS = ("headless_shell", "chrome-headless-shell")
 PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -40,22 +43,25 @@ def _downloaded() -> list[str]:
 
 
 def install() -> None:
-    """Get the shell from Debian as root, where there is no browser else from Playwright. Exits with what to do if neither works."""
+    """Get Chromium and its shell from Debian as root; elsewhere a shell from Playwright, where no browser is. Exits with what to do
+    if neither works."""
     is_there, is_debians = executable(), shutil.which("apt-get") and os.geteuid() == 0
     if is_there and (not is_debians or os.environ.get("THREESLOT_BROWSER") or shutil.which(SHELL)):
         return
-    get = ["apt-get", "install", "-qq", "--no-install-recommends", SHELL]
-    if is_there:  # a quicker one, if it is to be had without further ado
-        commands = [get]
+    from_debian = [[*APT, "install", "--no-install-recommends", name] for name in (BROWSER, SHELL)]
+    if is_there:
+        commands = from_debian[1:]
     elif is_debians:
-        commands = [["apt-get", "update", "-qq"], get]
+        commands = [[*APT, "update"], *from_debian]
     else:
         commands = [[sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]]
-    print("Installing Chromium's headless shell for the browser tests:", *commands[-1], flush=True)
     for command in commands:
-        subprocess.run(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
+        print("For the browser tests:", *command, flush=True)
+        with suppress(subprocess.TimeoutExpired):
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            subprocess.run(command, **quiet, timeout=PATIENCE, check=False)
     if not executable():
-        say = "Install Chromium or Chrome (Debian: apt install chromium-headless-shell), or set THREESLOT_BROWSER to its path."
+        say = f"Install Chromium or Chrome (Debian: apt install {BROWSER}), or set THREESLOT_BROWSER to its path."
         sys.exit(say) if os.environ.get("CI") else print(f"Without a browser its tests are skipped. {say}")
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,6 +24,11 @@ os.environ |= {"THREESLOT_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "backoffice.
 from django.conf import settings  # noqa: E402
 from django.utils import translation  # noqa: E402
 
+# The same examples each time, so that no change is blamed for what an older one left; and a busy machine is no fault.
+hypothesis.settings.register_profile(
+    "suite", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; signing in is rarely the subject
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # not collected
 settings.STATIC_ROOT = VAR / "nothing-static"  # each client of a test looks through all that is there

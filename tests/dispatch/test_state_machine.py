@@ -501,7 +501,7 @@ def test_the_rules_hold_whatever_people_do() -> None:
         settings=settings(
             max_examples=int(os.environ.get("THREESLOT_STEPS", 35 * STEPS)) // STEPS,
             stateful_step_count=STEPS,
-            derandomize=not LONG,  # no change is blamed for what an older one left; who looks for long looks elsewhere
+            derandomize=not LONG,  # who looks for long looks elsewhere
             deadline=None,
             print_blob=True,
             phases=[Phase.explicit, Phase.generate] + [Phase.reuse, Phase.shrink] * LONG,  # shrinking takes minutes

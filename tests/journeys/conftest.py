@@ -33,7 +33,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 def browser() -> Iterator[Browser]:
     path = system.executable()
     if path is None:
-        say = "no Chromium: install it (Debian: apt install chromium-headless-shell), or set THREESLOT_BROWSER to its path"
+        say = "no Chromium: install it (Debian: apt install chromium), or set THREESLOT_BROWSER to its path"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(say)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's own loop runs in this thread, and none of ours
