@@ -122,7 +122,7 @@ STORIES = """
 INSERT INTO dispatch_event (team_id, file_id, kind, by_id, cause, from_state, to_state, worker_id, position, at, receipt)
 SELECT team_id, f.id, kind, CASE WHEN kind IN ('started', 'stuck', 'shelved', 'done') THEN done_by_id END,
     CASE WHEN kind IN ('stuck', 'unstuck', 'shelved') THEN
-            (%(said)s::text[])[1 + (f.id + step) %% cardinality(%(said)s::text[])] || ', ' || title
+            (%(said)s::text[])[1 + (f.id / %(one_in)s + step) %% cardinality(%(said)s::text[])] || ', ' || title
         WHEN kind = 'returned' THEN 'away' ELSE '' END,
     from_state, to_state, CASE WHEN from_state <> to_state THEN done_by_id END, CASE WHEN from_state <> to_state THEN 1 END,
     received_at + (done_at - received_at) * step / %(steps)s, CASE WHEN kind = 'filled' THEN '{"why": "first"}'::jsonb END

@@ -1,6 +1,6 @@
 """Search: files by reference, customer, title and what was written about them, typing errors forgiven.
 
-Every look is bounded, whatever the words: first the newest files, then the indexes of words, each up to a number; and a look that
+Every look is bounded, whatever the words: first what is newest, then the indexes of words, each up to a number; and a look that
 takes too long all the same is given up and said to be. So a million files cost what a thousand do, and an answer that may lack
 something says so. Nobody's name is looked for or filtered by: this finds files, never one person's work. Only a file in a slot
 says with whom it is, as boards do.
@@ -23,7 +23,7 @@ from skills.models import short_name
 
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
-NEWEST = 3_000  # files that are looked through for any words
+NEWEST = 3_000  # files, and texts of events, that are looked through for any words
 MATCHES = 1_500  # taken from an index of words
 TAKEN = 1_000  # of those, the newest
 SIMILAR = 300  # taken that are only similar
@@ -70,12 +70,22 @@ UNION ALL SELECT 'customer ' || t.id, %(a_customer)s, file_id, CASE WHEN {all_to
 """
 
 BY_WHAT_WAS_WRITTEN = """
-SELECT 'written' AS branch, %(taken)s AS bound, file_id, 3 AS rank, 0 AS likeness, cause AS said FROM (
+SELECT 'latest' AS branch, NULL AS bound, file_id, 3 AS rank, 0 AS likeness, cause AS said FROM latest
+UNION ALL SELECT 'written', %(taken)s, file_id, 3, 0, cause FROM (
     SELECT file_id, cause FROM (
-        SELECT e.id, e.file_id, e.cause FROM dispatch_event e WHERE {written} AND {cause} LIMIT %(matches)s
+        SELECT e.id, e.file_id, e.cause FROM dispatch_event e WHERE {is_needed} AND {written} AND {cause} LIMIT %(matches)s
     ) e ORDER BY id DESC LIMIT %(taken)s
 ) e
 """
+
+# What was written last.
+LATEST = """
+latest AS MATERIALIZED (
+    SELECT file_id, cause FROM (
+        SELECT e.file_id, e.cause FROM dispatch_event e WHERE {written} ORDER BY e.id DESC LIMIT %(newest)s
+    ) e WHERE {cause}
+), """
+TOO_FEW_LATEST = "(SELECT count(DISTINCT file_id) FROM latest) < %(shown)s"
 
 # The newest files with all the words, and the customers with any of them.
 AT_HAND = """
@@ -244,8 +254,9 @@ def _as_typed(asked: Asked) -> str:
 
 
 def _as_written(asked: Asked) -> str:
-    branch = BY_WHAT_WAS_WRITTEN.format(written=WRITTEN, cause=every(asked, "e.cause"))
-    return BEST.format(before="", branches=branch, filters=filters(asked))
+    where = {"written": WRITTEN, "cause": every(asked, "e.cause")}
+    branches = BY_WHAT_WAS_WRITTEN.format(is_needed="TRUE" if asked.is_filtered else TOO_FEW_LATEST, **where)
+    return BEST.format(before=LATEST.format(**where), branches=branches, filters=filters(asked))
 
 
 def _similar(asked: Asked) -> list[tuple[Any, ...]]:

@@ -236,6 +236,7 @@ WRITTEN_KINDS = (
 # The cause of an event that is an act's and no person's words: the same in every language, and shown to nobody.
 LEFT, UNDONE = "away", "undone"
 WRITTEN_BY_NOBODY = ("", LEFT, UNDONE)
+WRITTEN = Q(kind__in=WRITTEN_KINDS, file__isnull=False) & ~Q(cause__in=WRITTEN_BY_NOBODY)
 
 
 class Event(models.Model):
@@ -335,8 +336,9 @@ class Event(models.Model):
                 opclasses=["gin_trgm_ops"],
                 name="found_by_what_was_written",
                 fastupdate=False,
-                condition=Q(kind__in=WRITTEN_KINDS, file__isnull=False) & ~Q(cause__in=WRITTEN_BY_NOBODY),
+                condition=WRITTEN,
             ),
+            models.Index(fields=["-id"], name="written_lately", condition=WRITTEN),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

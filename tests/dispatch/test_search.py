@@ -396,6 +396,21 @@ def test_a_look_that_stopped_at_its_bound_says_that_something_may_be_missing(pag
     assert "only the newest of them were looked at" in text(answer)
 
 
+def test_of_what_is_written_everywhere_the_latest_is_found(page, team, claim, monkeypatch):
+    """By whatever the index of words would have stopped at."""
+    monkeypatch.setattr(search, "MATCHES", 5)
+    monkeypatch.setattr(search, "TAKEN", 5)
+    office.log(claim, 60)
+    Event.objects.bulk_create(
+        Event(team=team, file=file, kind="stuck", cause="surveyor on leave", at=NOW)
+        for file in File.objects.order_by("pk")
+    )
+    rows = page.get("/search/?q=surveyor").context["found"].rows
+    assert [row.reference for row in rows] == list(
+        File.objects.order_by("-pk").values_list("reference", flat=True)[:50]
+    )
+
+
 def test_a_look_that_takes_too_long_is_given_up_and_said(page, claim, monkeypatch):
     log(claim, "CL-20417", "storm")
     monkeypatch.setattr(slips, "BY_LIKENESS", slips.BY_LIKENESS + "UNION ALL SELECT pg_sleep(3)::text, 0, 0, 4, 0, ''")
@@ -446,6 +461,7 @@ def test_words_are_looked_for_in_their_indexes(claim):
         "found_by_words",
         "found_by_name",
         "found_by_what_was_written",
+        "written_lately",
         "files_of_a_customer",
     ):
         assert index in plans, index
