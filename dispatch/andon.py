@@ -8,11 +8,19 @@ from django.utils.translation import gettext as _
 from dispatch import flow, moves, refusals
 from dispatch.acts import act
 from dispatch.models import Event, Gone, HelpCall, Queue
+from dispatch.prepared import Statement
 from skills.models import Level, Worker
 
 RECENT = 40  # help calls whose causes are offered again
 RECURS_AFTER = 3  # times
 RECURS_WITHIN = 10  # working days
+
+
+# What calls ended with, but for those whose file left.
+ENDED = Statement("""
+SELECT cause FROM dispatch_helpcall WHERE team_id = %(team)s AND ended_at >= %(since)s AND ended_at <= %(now)s
+    AND NOT cause = ANY(%(gone)s::text[]) ORDER BY ended_at, id
+""")
 
 
 class AlreadyStuck(refusals.Refused):
@@ -99,11 +107,9 @@ def recurring_causes(queue: Queue, *, now: datetime) -> dict[str, int]:
     while days < RECURS_WITHIN:
         since -= timedelta(days=1)
         days += calendar.is_working_day(calendar.local_day(since))
-    ended = HelpCall.objects.filter(team=queue.team_id, ended_at__gte=since, ended_at__lte=now)
-    told = ended.exclude(cause__in=list(Gone)).order_by("ended_at", "pk").values_list("cause", flat=True)
     times: Counter[str] = Counter()
     spelled: dict[str, str] = {}
-    for cause in told:
+    for (cause,) in ENDED.rows(team=queue.team_id, since=since, now=now, gone=list(Gone)):
         times[cause.casefold()] += 1
         spelled[cause.casefold()] = cause
     return {spelled[cause]: number for cause, number in times.most_common() if number >= RECURS_AFTER}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch import attendance, backlog, cards, help_wanted, moves, tallies, usual
+from dispatch import attendance, backlog, cards, help_wanted, tallies, usual
 from dispatch.backlog import Group, Level, days_of_work
 from dispatch.calendars import Calendar
 from dispatch.cards import BinView
@@ -13,10 +13,11 @@ from dispatch.hands import ruled_by
 from dispatch.help_wanted import HelpWanted
 from dispatch.models import Queue
 from dispatch.orphans import Orphans, orphans
+from dispatch.prepared import Statement
 from skills.models import Team, Worker
 
 # What a worker's own page depends on, in a few bytes.
-BIN_MARKS = """
+BIN_MARKS = Statement("""
 SELECT w.id, (SELECT coalesce(max(q.team_id), w.team_id) FROM dispatch_queue q WHERE q.team_id = w.works_in_id),
     md5(concat_ws(' ', w.works_in_id, w.is_present, w.away_until,
     string_agg(concat_ws(',', s.position, s.file_id, s.in_hand, h.id, h.answered_by_id), ';' ORDER BY s.position),
@@ -24,8 +25,8 @@ SELECT w.id, (SELECT coalesce(max(q.team_id), w.team_id) FROM dispatch_queue q W
      FROM dispatch_shelfplace p WHERE p.worker_id = w.id)))
 FROM skills_worker w LEFT JOIN dispatch_slot s ON s.bin_id = w.id
     LEFT JOIN dispatch_helpcall h ON h.file_id = s.file_id AND h.ended_at IS NULL
-WHERE w.id = ANY(%s) GROUP BY w.id
-"""
+WHERE w.id = ANY(%(workers)s::bigint[]) GROUP BY w.id
+""")
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def bin_of(worker: Worker, *, now: datetime) -> BinView | None:
 def bin_marks(worker_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
     """For each worker the team whose queue moves with their bin, and a mark that is another one as soon as their slots or their
     presence are; one statement for all."""
-    return {worker: (team_id, mark) for worker, team_id, mark in moves.rows(BIN_MARKS, [list(worker_ids)])}
+    return {worker: (team_id, mark) for worker, team_id, mark in BIN_MARKS.rows(workers=list(worker_ids))}
 
 
 def _oldest(

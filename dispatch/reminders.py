@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import F
-
-from dispatch import moves
-from skills.models import Competence, Team, Worker, short_name
+from dispatch.prepared import Statement
+from skills.models import Team, Worker, short_name
 
 WARNED = timedelta(days=30)  # before a certificate ends
 
-MINE = """
+MINE = Statement("""
 SELECT 'learns', k.name, other.name, p.ends_at, other.is_present AND other.works_in_id = me.works_in_id
 FROM skills_pairing p JOIN skills_skill k ON k.id = p.skill_id JOIN skills_worker other ON other.id = p.teacher_id
 JOIN skills_worker me ON me.id = p.learner_id
@@ -25,7 +23,14 @@ SELECT CASE WHEN c.certified_until > %(now)s THEN 'ends' ELSE 'ended' END, k.nam
 FROM skills_competence c JOIN skills_skill k ON k.id = c.skill_id
 WHERE c.worker_id = %(worker)s AND c.certified_until <= %(warned)s
 ORDER BY 4, 2
-"""
+""")
+
+CERTIFICATES = Statement("""
+SELECT w.name, k.name, c.certified_until
+FROM skills_worker w JOIN skills_competence c ON c.worker_id = w.id JOIN skills_skill k ON k.id = c.skill_id
+WHERE w.team_id = %(team)s AND w.is_active AND 'worker' = ANY(w.roles) AND c.certified_until <= %(warned)s
+ORDER BY c.certified_until, w.name
+""")
 
 
 @dataclass(frozen=True)
@@ -42,25 +47,17 @@ class Reminder:
 
 def mine(worker: Worker, *, now: datetime) -> tuple[Reminder, ...]:
     """Of this person; one statement. `now` is in the zone of the team."""
-    asked = {"worker": worker.pk, "now": now, "warned": now + WARNED}
     return tuple(
         Reminder(kind, skill, short_name(who), _last_day(until, now), is_here)
-        for kind, skill, who, until, is_here in moves.rows(MINE, asked)
+        for kind, skill, who, until, is_here in MINE.rows(worker=worker.pk, now=now, warned=now + WARNED)
     )
 
 
 def certificates(team: Team, *, now: datetime) -> tuple[Reminder, ...]:
     """Of everybody at home in the team, for whoever leads it; those that end within a month or have ended. One statement."""
-    ending = Competence.objects.filter(
-        worker__team=team, worker__is_active=True, worker__roles__contains=["worker"], certified_until__lte=now + WARNED
-    )
-    rows = ending.order_by(F("certified_until"), "worker__name").values_list(
-        "worker__name", "skill__name", "certified_until"
-    )
     return tuple(
         Reminder("ends" if until > now else "ended", skill, short_name(name), _last_day(until, now))
-        for name, skill, until in rows
-        if until
+        for name, skill, until in CERTIFICATES.rows(team=team.pk, warned=now + WARNED)
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_not_required
@@ -22,7 +23,15 @@ from dispatch.help_wanted import HelpWanted, open_calls
 from dispatch.models import Queue
 from dispatch.reminders import Reminder
 from dispatch.views import front_office
-from skills.models import Team, Worker
+from skills.models import Team, Worker, short_name
+
+
+class BinOf(NamedTuple):
+    """Whose bin their leader may open, and where."""
+
+    address: str
+    name: str
+    is_present: bool
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Acts:
     now: datetime
     calls: tuple[HelpWanted, ...]  # all open ones of the team
     mine: set[int]  # those that this person may answer and end
-    people: tuple[Worker, ...]
+    bins: tuple[BinOf, ...]  # to look after
     causes: list[str]
     recurring: dict[str, int]  # causes that came back, with how often, for whoever leads the team
     certificates: tuple[Reminder, ...]  # that end soon or have ended, for them, too
@@ -125,9 +134,16 @@ def _acts(person: Worker, queue: Queue, *, calls: tuple[HelpWanted, ...], now: d
     causes = andon.recent_causes(team.pk) if mine else []
     if not rights.leads(person, team):
         return Acts(now, calls, mine, (), causes, {}, ())
-    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False).only("username", "name", "is_present")
     recurring = andon.recurring_causes(queue, now=now)
-    return Acts(now, calls, mine, tuple(people), causes, recurring, reminders.certificates(team, now=now))
+    return Acts(now, calls, mine, _bins(team), causes, recurring, reminders.certificates(team, now=now))
+
+
+def _bins(team: Team) -> tuple[BinOf, ...]:
+    people = Worker.objects.filter(team=team, is_active=True, bin__isnull=False)
+    return tuple(
+        BinOf(reverse("bin_of", args=[team.slug, username]), short_name(name or username), is_present)
+        for username, name, is_present in people.values_list("username", "name", "is_present")
+    )
 
 
 def _wall_url(person: Worker, queue: Queue) -> str:
