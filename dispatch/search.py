@@ -23,10 +23,11 @@ from skills.models import short_name
 
 SHOWN = 50
 GUESSES = 20  # shown of what is only similar
-NEWEST = 3_000  # files, and texts of events, that are looked through for any words
+NEWEST = 2_000  # files that are looked through for any words
+LATEST = 1_000  # texts of events that are
 MATCHES = 1_500  # taken from an index of words
 TAKEN = 1_000  # of those, the newest
-SIMILAR = 300  # taken that are only similar
+SIMILAR = 200  # taken that are only similar
 CUSTOMERS_LOOKED_AT = 10
 A_CUSTOMER = 1_000  # of the files of each, the newest
 FEW = 10  # found by the words as they are typed; then similar ones are looked for too
@@ -79,10 +80,10 @@ UNION ALL SELECT 'written', %(taken)s, file_id, 3, 0, cause FROM (
 """
 
 # What was written last.
-LATEST = """
+LATEST_TEXTS = """
 latest AS MATERIALIZED (
     SELECT file_id, cause FROM (
-        SELECT e.file_id, e.cause FROM dispatch_event e WHERE {written} ORDER BY e.id DESC LIMIT %(newest)s
+        SELECT e.file_id, e.cause FROM dispatch_event e WHERE {written} ORDER BY e.id DESC LIMIT %(latest)s
     ) e WHERE {cause}
 ), """
 TOO_FEW_LATEST = "(SELECT count(DISTINCT file_id) FROM latest) < %(shown)s"
@@ -256,7 +257,7 @@ def _as_typed(asked: Asked) -> str:
 def _as_written(asked: Asked) -> str:
     where = {"written": WRITTEN, "cause": every(asked, "e.cause")}
     branches = BY_WHAT_WAS_WRITTEN.format(is_needed="TRUE" if asked.is_filtered else TOO_FEW_LATEST, **where)
-    return BEST.format(before=LATEST.format(**where), branches=branches, filters=filters(asked))
+    return BEST.format(before=LATEST_TEXTS.format(**where), branches=branches, filters=filters(asked))
 
 
 def _similar(asked: Asked) -> list[tuple[Any, ...]]:
@@ -279,6 +280,7 @@ def _listed(asked: Asked) -> str:
 def _look(sql: str, asked: Asked) -> list[tuple[Any, ...]]:
     bounds = {
         "newest": NEWEST,
+        "latest": LATEST,
         "matches": MATCHES,
         "taken": TAKEN,
         "similar": SIMILAR,
