@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 import dispatch
-from dispatch import flow, ledger, moves
+from dispatch import flow, ledger, moves, refusals
 from dispatch.acts import TRIES, act
 from dispatch.models import Event, Queue
 from tests import office
@@ -91,16 +91,16 @@ def test_it_is_not_tried_for_ever_nor_for_any_other_fault(quick: None) -> None:
     with pytest.raises(OperationalError, match="try"):
         act(deadlock)()
     assert deadlock.tried == TRIES
-    refusals = []
+    tries = []
 
     @act
     def refused() -> None:
-        refusals.append(1)
+        tries.append(1)
         raise refusals.SlotEmpty
 
     with pytest.raises(refusals.SlotEmpty):
         refused()
-    assert refusals == [1]
+    assert tries == [1]
 
 
 @pytest.mark.django_db(transaction=True)

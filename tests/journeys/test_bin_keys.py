@@ -17,7 +17,7 @@ from tests.servers import Run
 LIVE = '[data-live="on"]'
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 TOO_SMALL = """() => [...document.querySelectorAll("main :is(.button, summary, .check)")]
-  .filter((each) => each.checkVisibility({visibilityProperty: true}) && each.getBoundingClientRect().height < 44)
+  .filter((each) => each.checkVisibility({visibilityProperty: true}) && Math.round(each.getBoundingClientRect().height) < 44)
   .map((each) => each.textContent.trim())"""
 
 
